@@ -1,0 +1,1 @@
+"""What users write: typed kinds, strict decoding, validation with field paths, CRD manifests."""

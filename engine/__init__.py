@@ -1,0 +1,1 @@
+"""Workflows: a pure core that turns facts into decisions, and the shell that applies them."""

@@ -1,0 +1,1 @@
+"""The small languages inside manifests: pure, positioned, limited. See docs/languages.md."""
