@@ -1,0 +1,1 @@
+"""The bus: where an event is once it was accepted, and where it stays to be replayed."""

@@ -1,0 +1,346 @@
+"""`Bus` on NATS JetStream.
+
+One stream of events per bus, one more per table. The event stream refuses new messages when it
+is full instead of dropping old ones; what every subscriber has dealt with is purged by age and
+count from here, so a full bus means unconsumed events, and the publisher hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js import api as js_api
+from nats.js.errors import NotFoundError
+
+from events.bus import jetstream_pull, jetstream_read
+from events.bus import jetstream_wire as wire
+from events.bus.contract import (
+    EVERYTHING,
+    BusMisconfigured,
+    BusUnavailable,
+    Delivered,
+    Message,
+    Range,
+    Receipt,
+)
+from events.bus.jetstream_publish import Publisher
+from events.bus.jetstream_table import JetStreamTable
+from kube.service import Service
+
+_WINDOW = 256
+_MIN_SERVER = (2, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to log in. Called at each (re)connect, so rotated secrets are picked up."""
+
+    user: Callable[[], str] | None = None
+    password: Callable[[], str] | None = None
+    token: Callable[[], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the servers are."""
+
+    url: str
+    credentials: Credentials = field(default_factory=Credentials)
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Retention of the event stream; 0 is no limit. Seconds and bytes."""
+
+    max_messages: int = 0
+    max_bytes: int = 0
+    max_age: float = 168 * 3600.0
+    duplicates: float = 300.0
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Waiting times in seconds: a publish until it is given up, an ack until redelivery."""
+
+    publish: float = 10.0
+    ack_wait: float = 30.0
+    housekeeping: float = 30.0
+
+
+class JetStreamBus(Service):
+    """See `Bus`. Started as a service; `start` returns when the stream exists."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        limits: StreamLimits | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        super().__init__("events.bus")
+        self._connection = connection
+        self.stream = stream
+        self._limits = limits or StreamLimits()
+        self._timing = timing or Timing()
+        self._client = Client()
+        self._context: JetStreamContext = self._client.jetstream(timeout=5)
+        self._publisher = Publisher(self._client, timeout=self._timing.publish)
+        self._subscriptions: set[JetStreamSubscription] = set()
+        self._tables: dict[str, JetStreamTable] = {}
+
+    async def run(self) -> None:
+        """Connect, make the stream, then write and keep house until stopped."""
+        try:
+            await self._connect()
+            await self._ensure_stream()
+            self.spawn(self._publisher.run(), "publish")
+            self.spawn(self._keep_house(), "housekeeping")
+            self.mark_started()
+            await asyncio.Event().wait()
+        finally:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(2.0):
+                    await self._client.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server answers right now."""
+        return self._client.is_connected
+
+    async def publish(self, message: Message) -> Receipt:
+        """See `Bus.publish`."""
+        return await self._publisher.publish(message)
+
+    async def subscribe(self, durable: str, subjects: Sequence[str] = ()) -> JetStreamSubscription:
+        """See `Bus.subscribe`."""
+        subscription = JetStreamSubscription(self, durable, tuple(subjects))
+        await subscription.open()
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def replay(self, stretch: Range = EVERYTHING) -> AsyncIterator[Delivered]:
+        """See `Bus.replay`."""
+        config = js_api.ConsumerConfig(deliver_policy=js_api.DeliverPolicy.ALL)
+        if stretch.first is not None:
+            config.deliver_policy = js_api.DeliverPolicy.BY_START_SEQUENCE
+            config.opt_start_seq = max(1, stretch.first)
+        elif stretch.since is not None:
+            config.deliver_policy = js_api.DeliverPolicy.BY_START_TIME
+            moment = datetime.fromtimestamp(stretch.since, UTC)
+            config.opt_start_time = moment.isoformat().replace("+00:00", "Z")  # type: ignore[assignment]  # the server wants text
+        if stretch.subjects:
+            config.filter_subjects = list(stretch.subjects)
+        async for raw in jetstream_read.read(self._context, self.stream, config):
+            found = jetstream_pull.delivered(raw)
+            if stretch.last is not None and found.sequence > stretch.last:
+                return
+            if stretch.until is not None and found.stored_at > stretch.until:
+                return
+            if stretch.since is None or found.stored_at >= stretch.since:
+                yield found
+
+    def table(self, name: str) -> JetStreamTable:
+        """See `Bus.table`."""
+        if (known := self._tables.get(name)) is not None:
+            return known
+        table = JetStreamTable(
+            self._context, f"{self.stream}_{name}", timeout=self._timing.publish
+        )
+        self._tables[name] = table
+        self.spawn(table.run(), f"table-{name}")
+        return table
+
+    async def close(self) -> None:
+        """Stop the service."""
+        await self.stop()
+
+    async def _connect(self) -> None:
+        credentials = self._connection.credentials
+        try:
+            async with asyncio.timeout(20.0):
+                await self._client.connect(
+                    self._connection.url,
+                    user=credentials.user,
+                    password=credentials.password,
+                    token=credentials.token,
+                    tls=self._connection.tls,
+                    name="headrace",
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.1,  # type: ignore[arg-type]  # fractions work
+                    connect_timeout=2,
+                    ping_interval=10,
+                    pending_size=0,  # refuse while disconnected: the publisher retries itself
+                    error_cb=self._on_error,
+                    reconnected_cb=self._on_reconnect,
+                )
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            raise BusUnavailable(f"no NATS server at {_shown(self._connection.url)}") from error
+        version = self._client.connected_server_version
+        if (version.major, version.minor) < _MIN_SERVER:
+            raise BusMisconfigured(
+                f"NATS server {version.major}.{version.minor} is too old: 2.12 is needed"
+            )
+
+    async def _on_error(self, error: Exception) -> None:
+        self.log.warning("bus_connection", error=type(error).__name__)
+
+    async def _on_reconnect(self) -> None:
+        self.log.info("bus_reconnected")
+        for subscription in list(self._subscriptions):
+            await subscription.renew()
+
+    async def _ensure_stream(self) -> None:
+        limits = self._limits
+        config = js_api.StreamConfig(
+            name=self.stream,
+            subjects=[f"{self.stream}.*.*"],
+            storage=js_api.StorageType.FILE,
+            discard=js_api.DiscardPolicy.NEW,
+            max_msgs=limits.max_messages or -1,
+            max_bytes=limits.max_bytes or -1,
+            max_age=0,
+            duplicate_window=limits.duplicates,
+            num_replicas=limits.replicas,
+            allow_atomic=True,
+            allow_direct=True,
+        )
+        while True:
+            try:
+                try:
+                    await self._context.stream_info(self.stream)
+                    await self._context.update_stream(config)
+                except NotFoundError:
+                    await self._context.add_stream(config)
+                return
+            except wire.TRANSIENT as error:
+                self.log.warning("stream_retry", error=type(error).__name__)
+                await asyncio.sleep(0.1)
+            except nats.errors.Error as error:
+                raise wire.from_foreign(error) from error
+
+    async def _keep_house(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.housekeeping):
+                    await self._publisher.on_full.wait()
+            self._publisher.on_full.clear()
+            try:
+                await self._purge()
+            except (*wire.TRANSIENT, nats.errors.Error) as error:
+                self.log.warning("purge_retry", error=type(error).__name__)
+
+    async def _purge(self) -> None:
+        """Drop what is over the limits and dealt with by everybody."""
+        state = (await self._context.stream_info(self.stream)).state
+        consumers = await self._context.consumers_info(self.stream)
+        floors = [c.ack_floor.stream_seq for c in consumers if c.ack_floor and c.config.durable_name]
+        limits = self._limits
+        over = 0
+        if limits.max_messages:
+            over = state.messages - int(limits.max_messages * 0.9)
+        if limits.max_bytes and state.bytes > limits.max_bytes * 0.9:
+            over = max(over, state.messages // 5)
+        below = state.first_seq + max(0, over)
+        if limits.max_age:
+            below = max(below, await self._first_since(limits.max_age, state.last_seq + 1))
+        below = min([below, *(floor + 1 for floor in floors)])
+        if below > state.first_seq:
+            await self._context.purge_stream(self.stream, seq=below)
+            self.log.info("events_purged", below=below)
+
+    async def _first_since(self, age: float, default: int) -> int:
+        since = datetime.now(UTC).timestamp() - age
+        async for found in self.replay(Range(since=since)):
+            return found.sequence
+        return default
+
+
+class JetStreamSubscription:
+    """`Subscription` as a durable pull consumer."""
+
+    def __init__(self, bus: JetStreamBus, durable: str, subjects: tuple[str, ...]) -> None:
+        self._bus = bus
+        self._durable = durable
+        self._subjects = subjects
+        self._pull: jetstream_pull.Pull | None = None
+        self._newest = 0
+
+    async def open(self) -> None:
+        """Make or find the consumer and begin receiving."""
+        bus = self._bus
+        config = js_api.ConsumerConfig(
+            durable_name=self._durable,
+            deliver_policy=js_api.DeliverPolicy.NEW,
+            ack_policy=js_api.AckPolicy.EXPLICIT,
+            ack_wait=bus._timing.ack_wait,
+            max_ack_pending=4 * _WINDOW,
+            filter_subjects=list(self._subjects) or None,
+        )
+        if self._newest:  # it was deleted under us: go on where we were, not at what is new
+            config.deliver_policy = js_api.DeliverPolicy.BY_START_SEQUENCE
+            config.opt_start_seq = self._newest
+        try:
+            try:
+                known = await bus._context.consumer_info(bus.stream, self._durable)
+                config.deliver_policy = known.config.deliver_policy
+                config.opt_start_seq = known.config.opt_start_seq
+            except NotFoundError:
+                pass
+            await bus._context.add_consumer(bus.stream, config)
+        except (*wire.TRANSIENT, nats.errors.Error) as error:
+            raise wire.from_foreign(error) from error
+        self._pull = jetstream_pull.Pull(bus._client, bus.stream, self._durable, _WINDOW)
+        await self._pull.open()
+
+    async def renew(self) -> None:
+        """Ask again after a reconnect."""
+        if self._pull is not None:
+            await self._pull.renew()
+
+    async def next(self) -> Delivered:
+        """See `Subscription.next`."""
+        while True:
+            found = await self._pull.next() if self._pull is not None else None
+            if found is not None:
+                self._newest = max(self._newest, found.sequence)
+                return found
+            try:
+                await self.open()
+            except BusUnavailable:
+                await asyncio.sleep(0.2)
+
+    async def ack(self, delivered: Delivered) -> None:
+        """See `Subscription.ack`."""
+        await jetstream_pull.answer(self._bus._client, delivered, b"+ACK")
+
+    async def nak(self, delivered: Delivered, delay: float) -> None:
+        """See `Subscription.nak`."""
+        body = b'-NAK {"delay": %d}' % max(0, int(delay * 1e9))
+        await jetstream_pull.answer(self._bus._client, delivered, body)
+
+    async def progress(self, delivered: Delivered) -> None:
+        """See `Subscription.progress`."""
+        await jetstream_pull.answer(self._bus._client, delivered, b"+WPI")
+
+    async def close(self) -> None:
+        """See `Subscription.close`."""
+        self._bus._subscriptions.discard(self)
+        if self._pull is not None:
+            await self._pull.close()
+
+
+def _shown(url: str) -> str:
+    """`url` without credentials."""
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]
