@@ -6,11 +6,11 @@ from crds.artifacts import Artifact
 from crds.shape import AnyString, ConfigMapKey, Shape
 
 
-class SuppliedValueFrom(Shape):
+class SuppliedValueFrom(Shape, frozen=True):
     """Marks a value that somebody gives while the workflow waits."""
 
 
-class ValueFrom(Shape):
+class ValueFrom(Shape, frozen=True):
     """Where a parameter's value comes from; which field is allowed depends on the place."""
 
     path: str = ""  # file in the container (outputs of containers and scripts)
@@ -24,7 +24,7 @@ class ValueFrom(Shape):
     expression: str = ""  # expression on steps, tasks and inputs (outputs of steps and DAGs)
 
 
-class Parameter(Shape):
+class Parameter(Shape, frozen=True):
     """A named text."""
 
     name: str = ""  # unique among the parameters of one list
@@ -36,21 +36,21 @@ class Parameter(Shape):
     description: AnyString | None = None  # for people
 
 
-class Arguments(Shape):
+class Arguments(Shape, frozen=True):
     """What is handed to a workflow or template."""
 
     parameters: list[Parameter] | None = None  # parameters by name
     artifacts: list[Artifact] | None = None  # artifacts by name
 
 
-class Inputs(Shape):
+class Inputs(Shape, frozen=True):
     """What a template takes."""
 
     parameters: list[Parameter] | None = None  # parameters by name
     artifacts: list[Artifact] | None = None  # artifacts, placed at their `path`
 
 
-class Outputs(Shape):
+class Outputs(Shape, frozen=True):
     """What a template gives."""
 
     parameters: list[Parameter] | None = None  # parameters by name

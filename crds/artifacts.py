@@ -9,21 +9,21 @@ from __future__ import annotations
 from crds.shape import ConfigMapKey, Int32, SecretKey, Shape
 
 
-class NoneStrategy(Shape):
+class NoneStrategy(Shape, frozen=True):
     """Keep the files as they are."""
 
 
-class TarStrategy(Shape):
+class TarStrategy(Shape, frozen=True):
     """A tar packed with gzip."""
 
     compression_level: Int32 | None = None  # gzip level 0 to 9, -1 is gzip's own default
 
 
-class ZipStrategy(Shape):
+class ZipStrategy(Shape, frozen=True):
     """A zip file."""
 
 
-class ArchiveStrategy(Shape):
+class ArchiveStrategy(Shape, frozen=True):
     """How an output is packed; one of the fields, tar when none."""
 
     tar: TarStrategy | None = None  # pack as tar with gzip (the default)
@@ -31,13 +31,13 @@ class ArchiveStrategy(Shape):
     zip: ZipStrategy | None = None  # pack as zip
 
 
-class CreateS3BucketOptions(Shape):
+class CreateS3BucketOptions(Shape, frozen=True):
     """Options of a bucket that is made when absent."""
 
     object_locking: bool = False  # turn object locking on
 
 
-class S3EncryptionOptions(Shape):
+class S3EncryptionOptions(Shape, frozen=True):
     """How objects are encrypted at rest."""
 
     kms_key_id: str = ""  # KMS key to encrypt with
@@ -46,7 +46,7 @@ class S3EncryptionOptions(Shape):
     server_side_customer_key_secret: SecretKey | None = None  # secret with the customer's key
 
 
-class S3Artifact(Shape):
+class S3Artifact(Shape, frozen=True):
     """An object, or a tree below a key prefix, in an S3-like store."""
 
     endpoint: str = ""  # host and port of the store
@@ -65,7 +65,7 @@ class S3Artifact(Shape):
     key: str = ""  # object key; a trailing slash or a prefix names a tree
 
 
-class GCSArtifact(Shape):
+class GCSArtifact(Shape, frozen=True):
     """An object in Google Cloud Storage."""
 
     bucket: str = ""  # bucket name
@@ -73,7 +73,7 @@ class GCSArtifact(Shape):
     key: str = ""  # object name
 
 
-class AzureArtifact(Shape):
+class AzureArtifact(Shape, frozen=True):
     """A blob in Azure Storage."""
 
     endpoint: str = ""  # URL of the storage account
@@ -83,14 +83,14 @@ class AzureArtifact(Shape):
     blob: str = ""  # blob name
 
 
-class OSSLifecycleRule(Shape):
+class OSSLifecycleRule(Shape, frozen=True):
     """When objects age."""
 
     mark_infrequent_access_after_days: Int32 | None = None  # days until infrequent access
     mark_deletion_after_days: Int32 | None = None  # days until deletion
 
 
-class OSSArtifact(Shape):
+class OSSArtifact(Shape, frozen=True):
     """An object in Alibaba Cloud OSS."""
 
     endpoint: str = ""  # host of the store
@@ -104,7 +104,7 @@ class OSSArtifact(Shape):
     key: str = ""  # object key
 
 
-class ArtifactoryArtifact(Shape):
+class ArtifactoryArtifact(Shape, frozen=True):
     """A file in JFrog Artifactory."""
 
     url: str = ""  # URL of the file
@@ -112,7 +112,7 @@ class ArtifactoryArtifact(Shape):
     password_secret: SecretKey | None = None  # secret with the password
 
 
-class HDFSArtifact(Shape):
+class HDFSArtifact(Shape, frozen=True):
     """A file in HDFS."""
 
     addresses: list[str] | None = None  # name nodes, host:port each
@@ -128,35 +128,35 @@ class HDFSArtifact(Shape):
     krb_service_principal_name: str = ""  # Kerberos principal of the name node
 
 
-class Header(Shape):
+class Header(Shape, frozen=True):
     """One HTTP header."""
 
     name: str = ""  # header name
     value: str = ""  # header value
 
 
-class HTTPBasicAuth(Shape):
+class HTTPBasicAuth(Shape, frozen=True):
     """HTTP basic authentication."""
 
     username_secret: SecretKey | None = None  # secret with the user name
     password_secret: SecretKey | None = None  # secret with the password
 
 
-class ClientCertAuth(Shape):
+class ClientCertAuth(Shape, frozen=True):
     """TLS client certificate."""
 
     client_cert_secret: SecretKey | None = None  # secret with the certificate
     client_key_secret: SecretKey | None = None  # secret with the key
 
 
-class OAuth2EndpointParam(Shape):
+class OAuth2EndpointParam(Shape, frozen=True):
     """One extra parameter of the token request."""
 
     key: str = ""  # parameter name
     value: str = ""  # parameter value
 
 
-class OAuth2Auth(Shape):
+class OAuth2Auth(Shape, frozen=True):
     """OAuth2 client credentials."""
 
     client_id_secret: SecretKey | None = None  # secret with the client id
@@ -166,7 +166,7 @@ class OAuth2Auth(Shape):
     endpoint_params: list[OAuth2EndpointParam] | None = None  # extra parameters
 
 
-class HTTPAuth(Shape):
+class HTTPAuth(Shape, frozen=True):
     """How to authenticate; one of the fields."""
 
     client_cert: ClientCertAuth | None = None  # by client certificate
@@ -174,7 +174,7 @@ class HTTPAuth(Shape):
     basic_auth: HTTPBasicAuth | None = None  # by user name and password
 
 
-class HTTPArtifact(Shape):
+class HTTPArtifact(Shape, frozen=True):
     """A file behind a URL: GET for inputs, PUT for outputs."""
 
     url: str = ""  # URL of the file
@@ -183,7 +183,7 @@ class HTTPArtifact(Shape):
     save_stream_via_file: bool = False  # write to a file first, so that the length is known
 
 
-class GitArtifact(Shape):
+class GitArtifact(Shape, frozen=True):
     """A checkout of a git repository (input only)."""
 
     repo: str = ""  # URL of the repository
@@ -200,13 +200,13 @@ class GitArtifact(Shape):
     insecure_skip_tls: bool = False  # accept any TLS certificate
 
 
-class RawArtifact(Shape):
+class RawArtifact(Shape, frozen=True):
     """A text given inline (input only)."""
 
     data: str = ""  # the content
 
 
-class PluginArtifact(Shape):
+class PluginArtifact(Shape, frozen=True):
     """A location that an artifact plugin understands."""
 
     name: str = ""  # name of the plugin
@@ -215,7 +215,7 @@ class PluginArtifact(Shape):
     key: str = ""  # key within the plugin's store
 
 
-class ArtifactGC(Shape):
+class ArtifactGC(Shape, frozen=True):
     """When the artifact is deleted, and by whom."""
 
     strategy: str = ""  # OnWorkflowCompletion, OnWorkflowDeletion or Never
@@ -223,14 +223,14 @@ class ArtifactGC(Shape):
     service_account_name: str = ""  # service account of the deleting pod
 
 
-class ArtifactPodMetadata(Shape):
+class ArtifactPodMetadata(Shape, frozen=True):
     """Labels and annotations of pods."""
 
     annotations: dict[str, str] | None = None  # annotations to add
     labels: dict[str, str] | None = None  # labels to add
 
 
-class ArtifactLocation(Shape):
+class ArtifactLocation(Shape, frozen=True):
     """At most one place, and whether logs are kept there."""
 
     archive_logs: bool | None = None  # keep the logs of the main container as an artifact
@@ -246,7 +246,7 @@ class ArtifactLocation(Shape):
     plugin: PluginArtifact | None = None  # reached by a plugin
 
 
-class Artifact(ArtifactLocation):
+class Artifact(ArtifactLocation, frozen=True):
     """One artifact of an input, an output or an argument."""
 
     name: str = ""  # unique among the artifacts of one list

@@ -7,13 +7,13 @@ from crds.status import Condition
 from crds.workflow import WorkflowSpec
 
 
-class StopStrategy(Shape):
+class StopStrategy(Shape, frozen=True):
     """When to stop scheduling for good."""
 
     expression: str = ""  # expression over cronworkflow.*
 
 
-class CronWorkflowSpec(Shape):
+class CronWorkflowSpec(Shape, frozen=True):
     """What runs when."""
 
     workflow_spec: WorkflowSpec | None = None  # the workflow to run
@@ -29,7 +29,7 @@ class CronWorkflowSpec(Shape):
     when: str = ""  # skip a run unless this holds
 
 
-class CronWorkflowStatus(Shape):
+class CronWorkflowStatus(Shape, frozen=True):
     """What ran."""
 
     active: list[ObjectReference] | None = None  # runs that have not ended
@@ -40,7 +40,7 @@ class CronWorkflowStatus(Shape):
     phase: str = ""  # Active or Stopped
 
 
-class CronWorkflow(Shape):
+class CronWorkflow(Shape, frozen=True):
     """Workflows on a schedule."""
 
     api_version: str = ""  # argoproj.io/v1alpha1

@@ -7,13 +7,13 @@ from crds.shape import ObjectMeta, Shape
 from crds.workflow import WorkflowTemplateRef
 
 
-class Event(Shape):
+class Event(Shape, frozen=True):
     """Which events are meant."""
 
     selector: str = ""  # expression over payload, metadata, discriminator and namespace
 
 
-class Submit(Shape):
+class Submit(Shape, frozen=True):
     """What is submitted."""
 
     workflow_template_ref: WorkflowTemplateRef | None = None  # the stored spec to run
@@ -21,14 +21,14 @@ class Submit(Shape):
     arguments: Arguments | None = None  # parameters with valueFrom.event
 
 
-class WorkflowEventBindingSpec(Shape):
+class WorkflowEventBindingSpec(Shape, frozen=True):
     """Which events start what."""
 
     event: Event | None = None  # which events
     submit: Submit | None = None  # what is submitted
 
 
-class WorkflowEventBinding(Shape):
+class WorkflowEventBinding(Shape, frozen=True):
     """Events posted to the server start workflows."""
 
     api_version: str = ""  # argoproj.io/v1alpha1

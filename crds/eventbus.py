@@ -23,7 +23,7 @@ from crds.shape import (
 )
 
 
-class NativeStrategy(Shape):
+class NativeStrategy(Shape, frozen=True):
     """NATS Streaming servers run here."""
 
     replicas: Int32 | None = None  # how many
@@ -51,7 +51,7 @@ class NativeStrategy(Shape):
     raft_commit_timeout: str = ""  # time without commit until a heartbeat
 
 
-class NATSConfig(Shape):
+class NATSConfig(Shape, frozen=True):
     """A NATS Streaming server that exists already."""
 
     url: str = ""  # URL to connect to
@@ -60,14 +60,14 @@ class NATSConfig(Shape):
     access_secret: SecretKey | None = None  # secret with the credentials
 
 
-class NATSBus(Shape):
+class NATSBus(Shape, frozen=True):
     """NATS Streaming."""
 
     native: NativeStrategy | None = None  # servers run here
     exotic: NATSConfig | None = None  # a server that exists already
 
 
-class JetStreamBus(Shape):
+class JetStreamBus(Shape, frozen=True):
     """JetStream servers run here."""
 
     version: str = ""  # server version
@@ -92,7 +92,7 @@ class JetStreamBus(Shape):
     max_payload: str = ""  # largest message
 
 
-class JetStreamConfig(Shape):
+class JetStreamConfig(Shape, frozen=True):
     """A JetStream server to connect to."""
 
     url: str = ""  # URL to connect to
@@ -101,7 +101,7 @@ class JetStreamConfig(Shape):
     tls: TLSConfig | None = None  # TLS settings
 
 
-class KafkaBus(Shape):
+class KafkaBus(Shape, frozen=True):
     """A Kafka cluster to connect to."""
 
     url: str = ""  # URL to connect to
@@ -113,7 +113,7 @@ class KafkaBus(Shape):
     partitioner: str = ""  # random, hash, roundrobin or manual
 
 
-class EventBusSpec(Shape):
+class EventBusSpec(Shape, frozen=True):
     """What carries the events; one of the fields."""
 
     nats: NATSBus | None = None  # NATS Streaming
@@ -122,7 +122,7 @@ class EventBusSpec(Shape):
     jetstream_exotic: JetStreamConfig | None = None  # a JetStream server that exists already
 
 
-class BusConfig(Shape):
+class BusConfig(Shape, frozen=True):
     """What a client needs to connect to the bus."""
 
     nats: NATSConfig | None = None  # NATS Streaming
@@ -130,7 +130,7 @@ class BusConfig(Shape):
     kafka: KafkaBus | None = None  # Kafka
 
 
-class EventBus(Shape):
+class EventBus(Shape, frozen=True):
     """What carries the events of a namespace."""
 
     api_version: str = ""  # argoproj.io/v1alpha1

@@ -24,7 +24,7 @@ from crds.shape import (
 )
 
 
-class Backoff(Shape):
+class Backoff(Shape, frozen=True):
     """How often and how long to wait between attempts."""
 
     duration: Int64OrDuration | None = None  # first wait: nanoseconds, or a duration such as 1s
@@ -33,14 +33,14 @@ class Backoff(Shape):
     steps: Int32 | None = None  # how many attempts
 
 
-class BasicAuth(Shape):
+class BasicAuth(Shape, frozen=True):
     """User name and password."""
 
     username: SecretKey | None = None  # secret with the user name
     password: SecretKey | None = None  # secret with the password
 
 
-class TLSConfig(Shape):
+class TLSConfig(Shape, frozen=True):
     """How a TLS connection is made."""
 
     ca_cert_secret: SecretKey | None = None  # secret with the authority's certificate
@@ -50,7 +50,7 @@ class TLSConfig(Shape):
     enabled: bool = False  # turn it on
 
 
-class SASLConfig(Shape):
+class SASLConfig(Shape, frozen=True):
     """How to authenticate at Kafka."""
 
     mechanism: str = ""  # PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI
@@ -58,13 +58,13 @@ class SASLConfig(Shape):
     password_secret: SecretKey | None = None  # secret with the password
 
 
-class AWSMSKIAMConfig(Shape):
+class AWSMSKIAMConfig(Shape, frozen=True):
     """IAM authentication of Amazon MSK."""
 
     region: str = ""  # cloud region
 
 
-class SchemaRegistryConfig(Shape):
+class SchemaRegistryConfig(Shape, frozen=True):
     """Where message schemas are looked up."""
 
     url: str = ""  # URL to connect to
@@ -72,28 +72,28 @@ class SchemaRegistryConfig(Shape):
     auth: BasicAuth | None = None  # how to authenticate
 
 
-class ValueFromSource(Shape):
+class ValueFromSource(Shape, frozen=True):
     """A key of a Secret or ConfigMap."""
 
     secret_key_ref: SecretKey | None = None  # key of a Secret
     config_map_key_ref: ConfigMapKey | None = None  # key of a ConfigMap
 
 
-class SecureHeader(Shape):
+class SecureHeader(Shape, frozen=True):
     """A header whose value comes from a Secret or ConfigMap."""
 
     name: str = ""  # header name
     value_from: ValueFromSource | None = None  # where the value comes from
 
 
-class Metadata(Shape):
+class Metadata(Shape, frozen=True):
     """Labels and annotations."""
 
     annotations: dict[str, str] | None = None  # annotations
     labels: dict[str, str] | None = None  # labels
 
 
-class PodContainer(Shape):
+class PodContainer(Shape, frozen=True):
     """What may be set on the main container."""
 
     resources: ResourceRequirements | None = None  # resources of the container
@@ -104,7 +104,7 @@ class PodContainer(Shape):
     env_from: list[EnvFromSource] | None = None  # environment variables from Secrets and ConfigMaps
 
 
-class PodTemplate(Shape):
+class PodTemplate(Shape, frozen=True):
     """How the pods of a Sensor or EventSource look; headrace itself needs no such pods."""
 
     metadata: Metadata | None = None  # labels and annotations of the pods
@@ -120,7 +120,7 @@ class PodTemplate(Shape):
     affinity: Affinity | None = None  # which hosts the pods prefer or avoid
 
 
-class ContainerTemplate(Shape):
+class ContainerTemplate(Shape, frozen=True):
     """What may be set on a server's container."""
 
     resources: ResourceRequirements | None = None  # resources of the container
@@ -128,7 +128,7 @@ class ContainerTemplate(Shape):
     security_context: SecurityContext | None = None  # security settings
 
 
-class PersistenceStrategy(Shape):
+class PersistenceStrategy(Shape, frozen=True):
     """The claim of a server."""
 
     storage_class_name: str = ""  # storage class of the claim
@@ -136,7 +136,7 @@ class PersistenceStrategy(Shape):
     volume_size: IntOrString | None = None  # size of the claim
 
 
-class KafkaConsumerGroup(Shape):
+class KafkaConsumerGroup(Shape, frozen=True):
     """A Kafka consumer group."""
 
     group_name: str = ""  # name of the group
@@ -144,7 +144,7 @@ class KafkaConsumerGroup(Shape):
     rebalance_strategy: str = ""  # sticky, roundrobin or range
 
 
-class NATSAuth(Shape):
+class NATSAuth(Shape, frozen=True):
     """How to authenticate at NATS; one of the fields."""
 
     basic: BasicAuth | None = None  # user name and password
@@ -153,21 +153,21 @@ class NATSAuth(Shape):
     credential: SecretKey | None = None  # secret with the credentials file
 
 
-class S3Bucket(Shape):
+class S3Bucket(Shape, frozen=True):
     """A bucket and a key."""
 
     key: str = ""  # key of the object
     name: str = ""  # name of the bucket
 
 
-class S3Filter(Shape):
+class S3Filter(Shape, frozen=True):
     """Which keys are meant."""
 
     prefix: str = ""  # what the name must begin with
     suffix: str = ""  # what the name must end with
 
 
-class S3Source(Shape):
+class S3Source(Shape, frozen=True):
     """An object, or a bucket's notifications."""
 
     endpoint: str = ""  # host and port of the store
@@ -182,7 +182,7 @@ class S3Source(Shape):
     ca_certificate: SecretKey | None = None  # secret with the authority's certificate
 
 
-class GithubAppCreds(Shape):
+class GithubAppCreds(Shape, frozen=True):
     """Credentials of a GitHub App."""
 
     private_key: SecretKey | None = None  # secret with the App's key
@@ -190,7 +190,7 @@ class GithubAppCreds(Shape):
     installation_id: int | None = None  # id of the installation
 
 
-class EventContext(Shape):
+class EventContext(Shape, frozen=True):
     """The attributes of a CloudEvent."""
 
     id: str = ""  # id of the event

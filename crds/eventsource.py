@@ -45,7 +45,7 @@ from crds.eventsource_queues import (
 from crds.shape import Int32, JsonDict, ObjectMeta, ServicePort, Shape
 
 
-class SourceService(Shape):
+class SourceService(Shape, frozen=True):
     """The Service in front of an EventSource."""
 
     metadata: Metadata | None = None  # labels and annotations of the Service
@@ -53,7 +53,7 @@ class SourceService(Shape):
     cluster_ip: str = ""  # address of the Service
 
 
-class EventSourceSpec(Shape):
+class EventSourceSpec(Shape, frozen=True):
     """Named events by type; a name is unique across all types."""
 
     event_bus_name: str = ""  # name of the EventBus, default when empty
@@ -99,7 +99,7 @@ class EventSourceSpec(Shape):
     mns: dict[str, MNSEventSource] | None = None  # messages of an Alibaba Cloud MNS queue
 
 
-class EventSource(Shape):
+class EventSource(Shape, frozen=True):
     """Where events come from."""
 
     api_version: str = ""  # argoproj.io/v1alpha1

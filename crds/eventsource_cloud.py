@@ -7,7 +7,7 @@ from crds.eventsource_http import EventSourceFilter
 from crds.shape import Int32, SecretKey, Shape
 
 
-class SQSEventSource(Shape):
+class SQSEventSource(Shape, frozen=True):
     """Messages of an Amazon SQS queue."""
 
     access_key: SecretKey | None = None  # secret with the access key
@@ -25,7 +25,7 @@ class SQSEventSource(Shape):
     session_token: SecretKey | None = None  # secret with a session token
 
 
-class PubSubEventSource(Shape):
+class PubSubEventSource(Shape, frozen=True):
     """Messages of a Google Pub/Sub topic."""
 
     project_id: str = ""  # id of the project
@@ -39,7 +39,7 @@ class PubSubEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class AzureEventsHubEventSource(Shape):
+class AzureEventsHubEventSource(Shape, frozen=True):
     """Messages of Azure Event Hubs."""
 
     fqdn: str = ""  # host of the service
@@ -50,7 +50,7 @@ class AzureEventsHubEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class AzureServiceBusEventSource(Shape):
+class AzureServiceBusEventSource(Shape, frozen=True):
     """Messages of Azure Service Bus."""
 
     connection_string: SecretKey | None = None  # secret with the connection string
@@ -65,7 +65,7 @@ class AzureServiceBusEventSource(Shape):
     defer_delete: bool = False  # delete the message only after the event is stored
 
 
-class AzureQueueStorageEventSource(Shape):
+class AzureQueueStorageEventSource(Shape, frozen=True):
     """Messages of an Azure storage queue."""
 
     storage_account_name: str = ""  # storage account, for workload identity
@@ -79,7 +79,7 @@ class AzureQueueStorageEventSource(Shape):
     wait_time_in_seconds: Int32 | None = None  # seconds between two polls of an empty queue
 
 
-class MNSEventSource(Shape):
+class MNSEventSource(Shape, frozen=True):
     """Messages of an Alibaba Cloud MNS queue."""
 
     access_key: SecretKey | None = None  # secret with the access key

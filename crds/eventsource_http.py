@@ -6,13 +6,13 @@ from crds.events_shared import BasicAuth, GithubAppCreds, TLSConfig
 from crds.shape import SecretKey, Shape
 
 
-class EventSourceFilter(Shape):
+class EventSourceFilter(Shape, frozen=True):
     """Which events are passed on."""
 
     expression: str = ""  # expression over the event's payload
 
 
-class WebhookContext(Shape):
+class WebhookContext(Shape, frozen=True):
     """An HTTP endpoint."""
 
     endpoint: str = ""  # URL path, such as /push
@@ -26,20 +26,20 @@ class WebhookContext(Shape):
     max_payload_size: int | None = None  # largest body in bytes, 1 MiB when absent
 
 
-class WebhookEventSource(WebhookContext):
+class WebhookEventSource(WebhookContext, frozen=True):
     """Any HTTP request."""
 
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class OwnedRepositories(Shape):
+class OwnedRepositories(Shape, frozen=True):
     """Repositories of one owner."""
 
     owner: str = ""  # owner of the repository
     names: list[str] | None = None  # names of the repositories
 
 
-class GithubEventSource(Shape):
+class GithubEventSource(Shape, frozen=True):
     """GitHub webhooks."""
 
     id: int | None = None  # older form: not used any more
@@ -62,7 +62,7 @@ class GithubEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class GitlabEventSource(Shape):
+class GitlabEventSource(Shape, frozen=True):
     """GitLab webhooks."""
 
     webhook: WebhookContext | None = None  # the HTTP endpoint that receives the events
@@ -79,28 +79,28 @@ class GitlabEventSource(Shape):
     groups: list[str] | None = None  # groups to subscribe to
 
 
-class BitbucketRepository(Shape):
+class BitbucketRepository(Shape, frozen=True):
     """One Bitbucket Cloud repository."""
 
     owner: str = ""  # owner of the repository
     repository_slug: str = ""  # name of the repository
 
 
-class BitbucketBasicAuth(Shape):
+class BitbucketBasicAuth(Shape, frozen=True):
     """User name and app password."""
 
     username: SecretKey | None = None  # secret with the user name
     password: SecretKey | None = None  # secret with the password
 
 
-class BitbucketAuth(Shape):
+class BitbucketAuth(Shape, frozen=True):
     """How to authenticate at Bitbucket."""
 
     basic: BitbucketBasicAuth | None = None  # user name and password
     oauth_token: SecretKey | None = None  # secret with the OAuth token
 
 
-class BitbucketEventSource(Shape):
+class BitbucketEventSource(Shape, frozen=True):
     """Bitbucket Cloud webhooks."""
 
     delete_hook_on_finish: bool = False  # remove the hook at the provider in the end
@@ -115,14 +115,14 @@ class BitbucketEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class BitbucketServerRepository(Shape):
+class BitbucketServerRepository(Shape, frozen=True):
     """One Bitbucket Server repository."""
 
     project_key: str = ""  # key of the project
     repository_slug: str = ""  # name of the repository
 
 
-class BitbucketServerEventSource(Shape):
+class BitbucketServerEventSource(Shape, frozen=True):
     """Bitbucket Server webhooks."""
 
     webhook: WebhookContext | None = None  # the HTTP endpoint that receives the events
@@ -144,7 +144,7 @@ class BitbucketServerEventSource(Shape):
     check_interval: str = ""  # how often to look, a duration
 
 
-class GerritEventSource(Shape):
+class GerritEventSource(Shape, frozen=True):
     """Gerrit webhooks."""
 
     webhook: WebhookContext | None = None  # the HTTP endpoint that receives the events
@@ -160,7 +160,7 @@ class GerritEventSource(Shape):
     max_tries: int | None = None  # how often Gerrit tries
 
 
-class SlackEventSource(Shape):
+class SlackEventSource(Shape, frozen=True):
     """Slack events, commands and interactions."""
 
     signing_secret: SecretKey | None = None  # secret that signs the requests
@@ -170,14 +170,14 @@ class SlackEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class StorageGridFilter(Shape):
+class StorageGridFilter(Shape, frozen=True):
     """Which keys are meant."""
 
     prefix: str = ""  # what the name must begin with
     suffix: str = ""  # what the name must end with
 
 
-class StorageGridEventSource(Shape):
+class StorageGridEventSource(Shape, frozen=True):
     """Notifications of a StorageGRID bucket."""
 
     webhook: WebhookContext | None = None  # the HTTP endpoint that receives the events
@@ -192,7 +192,7 @@ class StorageGridEventSource(Shape):
     tls: TLSConfig | None = None  # TLS settings
 
 
-class StripeEventSource(Shape):
+class StripeEventSource(Shape, frozen=True):
     """Stripe webhooks."""
 
     webhook: WebhookContext | None = None  # the HTTP endpoint that receives the events
@@ -202,7 +202,7 @@ class StripeEventSource(Shape):
     metadata: dict[str, str] | None = None  # fields added to every event
 
 
-class SNSEventSource(Shape):
+class SNSEventSource(Shape, frozen=True):
     """Notifications of an Amazon SNS topic."""
 
     webhook: WebhookContext | None = None  # the HTTP endpoint that receives the events

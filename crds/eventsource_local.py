@@ -6,28 +6,28 @@ from crds.eventsource_http import EventSourceFilter
 from crds.shape import ConfigMapKey, SecretKey, Shape, Time
 
 
-class CatchupConfiguration(Shape):
+class CatchupConfiguration(Shape, frozen=True):
     """Whether events missed while down are sent."""
 
     enabled: bool = False  # turn it on
     max_duration: str = ""  # how far back
 
 
-class ConfigMapPersistence(Shape):
+class ConfigMapPersistence(Shape, frozen=True):
     """The ConfigMap that remembers."""
 
     name: str = ""  # its name
     create_if_not_exist: bool = False  # make it when absent
 
 
-class EventPersistence(Shape):
+class EventPersistence(Shape, frozen=True):
     """Remember when the last event was."""
 
     catchup: CatchupConfiguration | None = None  # whether missed events are sent
     config_map: ConfigMapPersistence | None = None  # the ConfigMap that holds the last time
 
 
-class CalendarEventSource(Shape):
+class CalendarEventSource(Shape, frozen=True):
     """A schedule or an interval."""
 
     schedule: str = ""  # cron line of five fields
@@ -39,7 +39,7 @@ class CalendarEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class WatchPathConfig(Shape):
+class WatchPathConfig(Shape, frozen=True):
     """What is watched."""
 
     directory: str = ""  # the directory
@@ -47,7 +47,7 @@ class WatchPathConfig(Shape):
     path_regexp: str = ""  # regular expression the path must match
 
 
-class FileEventSource(Shape):
+class FileEventSource(Shape, frozen=True):
     """Changes of files."""
 
     event_type: str = ""  # which change: CREATE, REMOVE, WRITE, RENAME or CHMOD
@@ -57,7 +57,7 @@ class FileEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class SFTPEventSource(Shape):
+class SFTPEventSource(Shape, frozen=True):
     """Changes of files on an SFTP server."""
 
     event_type: str = ""  # which change: CREATE, REMOVE, WRITE, RENAME or CHMOD
@@ -71,7 +71,7 @@ class SFTPEventSource(Shape):
     poll_interval_duration: str = ""  # how often to look, a duration
 
 
-class HDFSEventSource(WatchPathConfig):
+class HDFSEventSource(WatchPathConfig, frozen=True):
     """Changes of files in HDFS."""
 
     type: str = ""  # which change: CREATE, REMOVE, WRITE, RENAME or CHMOD
@@ -88,7 +88,7 @@ class HDFSEventSource(WatchPathConfig):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class Selector(Shape):
+class Selector(Shape, frozen=True):
     """One comparison of a label or field."""
 
     key: str = ""  # label or field
@@ -96,7 +96,7 @@ class Selector(Shape):
     value: str = ""  # with what
 
 
-class ResourceFilter(Shape):
+class ResourceFilter(Shape, frozen=True):
     """Which objects are meant."""
 
     prefix: str = ""  # what the name must begin with
@@ -106,7 +106,7 @@ class ResourceFilter(Shape):
     after_start: bool = False  # only objects made after the source started
 
 
-class ResourceEventSource(Shape):
+class ResourceEventSource(Shape, frozen=True):
     """Changes of Kubernetes objects."""
 
     namespace: str = ""  # namespace

@@ -16,7 +16,7 @@ from crds.eventsource_http import EventSourceFilter
 from crds.shape import Int32, SecretKey, Shape
 
 
-class AMQPExchangeDeclareConfig(Shape):
+class AMQPExchangeDeclareConfig(Shape, frozen=True):
     """How the exchange is declared."""
 
     durable: bool = False  # it survives a restart of the server
@@ -25,7 +25,7 @@ class AMQPExchangeDeclareConfig(Shape):
     no_wait: bool = False  # do not wait for the server's confirmation
 
 
-class AMQPQueueDeclareConfig(Shape):
+class AMQPQueueDeclareConfig(Shape, frozen=True):
     """How the queue is declared."""
 
     name: str = ""  # its name
@@ -36,13 +36,13 @@ class AMQPQueueDeclareConfig(Shape):
     arguments: str = ""  # further arguments, as YAML
 
 
-class AMQPQueueBindConfig(Shape):
+class AMQPQueueBindConfig(Shape, frozen=True):
     """How the queue is bound."""
 
     no_wait: bool = False  # do not wait for the server's confirmation
 
 
-class AMQPConsumeConfig(Shape):
+class AMQPConsumeConfig(Shape, frozen=True):
     """How messages are taken."""
 
     consumer_tag: str = ""  # name of the consumer
@@ -52,7 +52,7 @@ class AMQPConsumeConfig(Shape):
     no_wait: bool = False  # do not wait for the server's confirmation
 
 
-class AMQPEventSource(Shape):
+class AMQPEventSource(Shape, frozen=True):
     """Messages of an AMQP broker such as RabbitMQ."""
 
     url: str = ""  # URL to connect to
@@ -72,7 +72,7 @@ class AMQPEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class KafkaEventSource(Shape):
+class KafkaEventSource(Shape, frozen=True):
     """Messages of a Kafka topic."""
 
     url: str = ""  # URL to connect to
@@ -92,7 +92,7 @@ class KafkaEventSource(Shape):
     aws_msk_iam_auth: AWSMSKIAMConfig | None = None  # IAM authentication of MSK
 
 
-class MQTTEventSource(Shape):
+class MQTTEventSource(Shape, frozen=True):
     """Messages of an MQTT topic."""
 
     url: str = ""  # URL to connect to
@@ -106,7 +106,7 @@ class MQTTEventSource(Shape):
     auth: BasicAuth | None = None  # how to authenticate
 
 
-class NATSEventSource(Shape):
+class NATSEventSource(Shape, frozen=True):
     """Messages of a NATS subject."""
 
     url: str = ""  # URL to connect to
@@ -120,7 +120,7 @@ class NATSEventSource(Shape):
     queue: str = ""  # queue name
 
 
-class RedisEventSource(Shape):
+class RedisEventSource(Shape, frozen=True):
     """Messages of Redis channels."""
 
     host_address: str = ""  # host and port of the server
@@ -135,7 +135,7 @@ class RedisEventSource(Shape):
     username: str = ""  # user name
 
 
-class RedisStreamEventSource(Shape):
+class RedisStreamEventSource(Shape, frozen=True):
     """Messages of Redis streams."""
 
     host_address: str = ""  # host and port of the server
@@ -150,7 +150,7 @@ class RedisStreamEventSource(Shape):
     username: str = ""  # user name
 
 
-class NSQEventSource(Shape):
+class NSQEventSource(Shape, frozen=True):
     """Messages of an NSQ topic."""
 
     host_address: str = ""  # host and port of the server
@@ -163,7 +163,7 @@ class NSQEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class PulsarEventSource(Shape):
+class PulsarEventSource(Shape, frozen=True):
     """Messages of Pulsar topics."""
 
     topics: list[str] | None = None  # topics
@@ -182,7 +182,7 @@ class PulsarEventSource(Shape):
     auth_athenz_secret: SecretKey | None = None  # secret with the Athenz key
 
 
-class EmitterEventSource(Shape):
+class EmitterEventSource(Shape, frozen=True):
     """Messages of an Emitter channel."""
 
     broker: str = ""  # URL of the broker
@@ -197,7 +197,7 @@ class EmitterEventSource(Shape):
     filter: EventSourceFilter | None = None  # only events for which this holds
 
 
-class GenericEventSource(Shape):
+class GenericEventSource(Shape, frozen=True):
     """Events of any gRPC server."""
 
     url: str = ""  # URL to connect to

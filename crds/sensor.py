@@ -23,28 +23,28 @@ from crds.triggers import (
 )
 
 
-class EventDependencyTransformer(Shape):
+class EventDependencyTransformer(Shape, frozen=True):
     """How an event is changed; one of the fields."""
 
     jq: str = ""  # jq program over the event
     script: str = ""  # Lua program over the event
 
 
-class PayloadField(Shape):
+class PayloadField(Shape, frozen=True):
     """A name for a part of the payload."""
 
     path: str = ""  # gjson path into the payload
     name: str = ""  # name in the expression
 
 
-class ExprFilter(Shape):
+class ExprFilter(Shape, frozen=True):
     """An expression on parts of the payload."""
 
     expr: str = ""  # expression over the fields
     fields: list[PayloadField] | None = None  # names for parts of the payload
 
 
-class DataFilter(Shape):
+class DataFilter(Shape, frozen=True):
     """One condition on the payload."""
 
     path: str = ""  # gjson path into the payload
@@ -54,7 +54,7 @@ class DataFilter(Shape):
     template: str = ""  # Go template that changes the value first
 
 
-class TimeFilter(Shape):
+class TimeFilter(Shape, frozen=True):
     """A time of day; it may pass midnight."""
 
     start: str = ""  # from this time of day, hh:mm:ss
@@ -62,7 +62,7 @@ class TimeFilter(Shape):
     timezone: str = ""  # IANA name of the time zone
 
 
-class EventDependencyFilter(Shape):
+class EventDependencyFilter(Shape, frozen=True):
     """Which events pass; groups are joined by the dependency's operator."""
 
     time: TimeFilter | None = None  # only within a time of day
@@ -74,7 +74,7 @@ class EventDependencyFilter(Shape):
     script: str = ""  # Lua program that says true or false
 
 
-class EventDependency(Shape):
+class EventDependency(Shape, frozen=True):
     """One kind of event a Sensor waits for."""
 
     name: str = ""  # unique within the Sensor
@@ -85,20 +85,20 @@ class EventDependency(Shape):
     filters_logical_operator: str = ""  # and (the default) or or: how groups of filters are joined
 
 
-class ConditionsResetByTime(Shape):
+class ConditionsResetByTime(Shape, frozen=True):
     """A schedule on which they are forgotten."""
 
     cron: str = ""  # cron line of five fields
     timezone: str = ""  # IANA name of the time zone
 
 
-class ConditionsResetCriteria(Shape):
+class ConditionsResetCriteria(Shape, frozen=True):
     """When half-arrived conditions are forgotten."""
 
     by_time: ConditionsResetByTime | None = None  # at certain times
 
 
-class TriggerTemplate(Shape):
+class TriggerTemplate(Shape, frozen=True):
     """What a trigger does; one of the kinds."""
 
     name: str = ""  # unique within the Sensor
@@ -121,7 +121,7 @@ class TriggerTemplate(Shape):
     email: EmailTrigger | None = None  # send an e-mail
 
 
-class K8SResourcePolicy(Shape):
+class K8SResourcePolicy(Shape, frozen=True):
     """Success by labels of the object."""
 
     labels: dict[str, str] | None = None  # labels that mark the object as done
@@ -129,27 +129,27 @@ class K8SResourcePolicy(Shape):
     error_on_backoff_timeout: bool = False  # it failed when the labels did not appear in time
 
 
-class StatusPolicy(Shape):
+class StatusPolicy(Shape, frozen=True):
     """Success by status code."""
 
     allow: list[Int32] | None = None  # status codes that are fine
 
 
-class TriggerPolicy(Shape):
+class TriggerPolicy(Shape, frozen=True):
     """What counts as success; one of the fields."""
 
     k8s: K8SResourcePolicy | None = None  # by labels of the object
     status: StatusPolicy | None = None  # by HTTP status
 
 
-class RateLimit(Shape):
+class RateLimit(Shape, frozen=True):
     """Most firings in a time."""
 
     unit: str = ""  # Second, Minute or Hour
     requests_per_unit: Int32 | None = None  # how many in that time
 
 
-class Trigger(Shape):
+class Trigger(Shape, frozen=True):
     """One thing a Sensor does."""
 
     template: TriggerTemplate | None = None  # what it does
@@ -161,7 +161,7 @@ class Trigger(Shape):
     dlq_trigger: Trigger | None = None  # trigger for events whose firing failed
 
 
-class SensorSpec(Shape):
+class SensorSpec(Shape, frozen=True):
     """Which events, and what they do."""
 
     dependencies: list[EventDependency] | None = None  # the events it waits for
@@ -174,7 +174,7 @@ class SensorSpec(Shape):
     logging_fields: dict[str, str] | None = None  # fields added to log lines
 
 
-class Sensor(Shape):
+class Sensor(Shape, frozen=True):
     """Waits for events and does something."""
 
     api_version: str = ""  # argoproj.io/v1alpha1

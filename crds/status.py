@@ -8,7 +8,7 @@ from crds.shape import JsonDict, Shape, Time, Volume
 from crds.templates import Template, TemplateRef
 
 
-class Condition(Shape):
+class Condition(Shape, frozen=True):
     """One condition, as Kubernetes words it."""
 
     type: str = ""  # what it is about
@@ -18,14 +18,14 @@ class Condition(Shape):
     last_transition_time: Time | None = None  # when it changed
 
 
-class NodeFlag(Shape):
+class NodeFlag(Shape, frozen=True):
     """What kind of child a node is."""
 
     hooked: bool = False  # it was started by a hook
     retried: bool = False  # it is one attempt of a retry
 
 
-class MemoizationStatus(Shape):
+class MemoizationStatus(Shape, frozen=True):
     """What the memo of a node said."""
 
     hit: bool = False  # the outputs were remembered
@@ -33,13 +33,13 @@ class MemoizationStatus(Shape):
     cache_name: str = ""  # the ConfigMap
 
 
-class NodeSynchronizationStatus(Shape):
+class NodeSynchronizationStatus(Shape, frozen=True):
     """What a node waits for."""
 
     waiting: str = ""  # name of the lock
 
 
-class NodeStatus(Shape):
+class NodeStatus(Shape, frozen=True):
     """One node of a run."""
 
     id: str = ""  # derived from the name
@@ -72,42 +72,42 @@ class NodeStatus(Shape):
     restarting_pod_uid: str = ""  # the pod being replaced
 
 
-class SemaphoreHolding(Shape):
+class SemaphoreHolding(Shape, frozen=True):
     """One semaphore and who has it."""
 
     semaphore: str = ""  # its key
     holders: list[str] | None = None  # who has it
 
 
-class MutexHolding(Shape):
+class MutexHolding(Shape, frozen=True):
     """One mutex and who has it."""
 
     mutex: str = ""  # its key
     holder: str = ""  # who has it
 
 
-class SemaphoreStatus(Shape):
+class SemaphoreStatus(Shape, frozen=True):
     """Semaphores of a workflow."""
 
     holding: list[SemaphoreHolding] | None = None  # held
     waiting: list[SemaphoreHolding] | None = None  # waited for
 
 
-class MutexStatus(Shape):
+class MutexStatus(Shape, frozen=True):
     """Mutexes of a workflow."""
 
     holding: list[MutexHolding] | None = None  # held
     waiting: list[MutexHolding] | None = None  # waited for
 
 
-class SynchronizationStatus(Shape):
+class SynchronizationStatus(Shape, frozen=True):
     """Locks of a workflow."""
 
     semaphore: SemaphoreStatus | None = None  # semaphores
     mutex: MutexStatus | None = None  # mutexes
 
 
-class ArtifactRepositoryRefStatus(Shape):
+class ArtifactRepositoryRefStatus(Shape, frozen=True):
     """The default repository, as it was when the run began."""
 
     config_map: str = ""  # the ConfigMap
@@ -117,7 +117,7 @@ class ArtifactRepositoryRefStatus(Shape):
     artifact_repository: ArtifactLocation | None = None  # the repository itself
 
 
-class ArtGCStatus(Shape):
+class ArtGCStatus(Shape, frozen=True):
     """What artifact deletion did."""
 
     strategies_processed: dict[str, bool] | None = None  # strategies that ran
@@ -125,7 +125,7 @@ class ArtGCStatus(Shape):
     not_specified: bool = False  # there is nothing to delete
 
 
-class WorkflowStatus(Shape):
+class WorkflowStatus(Shape, frozen=True):
     """How far a run is."""
 
     phase: str = ""  # Pending, Running, Succeeded, Failed or Error

@@ -18,7 +18,7 @@ Metadata = ArtifactPodMetadata
 """Labels and annotations of pods."""
 
 
-class Backoff(Shape):
+class Backoff(Shape, frozen=True):
     """How long to wait between attempts."""
 
     duration: str = ""  # first wait: seconds, or a duration such as 2m
@@ -27,17 +27,17 @@ class Backoff(Shape):
     cap: str = ""  # longest wait
 
 
-class RetryNodeAntiAffinity(Shape):
+class RetryNodeAntiAffinity(Shape, frozen=True):
     """Do not retry on a host that was tried already."""
 
 
-class RetryAffinity(Shape):
+class RetryAffinity(Shape, frozen=True):
     """Where an attempt may run."""
 
     node_anti_affinity: RetryNodeAntiAffinity | None = None  # avoid hosts that were tried
 
 
-class RetryStrategy(Shape):
+class RetryStrategy(Shape, frozen=True):
     """When and how often a template is tried again."""
 
     limit: IntOrString | None = None  # how many further attempts; without end when absent
@@ -47,13 +47,13 @@ class RetryStrategy(Shape):
     expression: str = ""  # try again only while this holds; the policy is then Always by default
 
 
-class SyncDatabaseRef(Shape):
+class SyncDatabaseRef(Shape, frozen=True):
     """A row of the controller's lock database."""
 
     key: str = ""  # name of the semaphore in the database
 
 
-class SemaphoreRef(Shape):
+class SemaphoreRef(Shape, frozen=True):
     """A counted lock; its size is read at every use."""
 
     config_map_key_ref: ConfigMapKey | None = None  # the ConfigMap key that holds the size
@@ -61,7 +61,7 @@ class SemaphoreRef(Shape):
     database: SyncDatabaseRef | None = None  # the database row that holds the size
 
 
-class Mutex(Shape):
+class Mutex(Shape, frozen=True):
     """A lock for one holder."""
 
     name: str = ""  # name of the lock
@@ -69,20 +69,20 @@ class Mutex(Shape):
     database: bool = False  # keep the lock in the database, across controllers
 
 
-class Synchronization(Shape):
+class Synchronization(Shape, frozen=True):
     """The locks to hold; all are taken at once or none."""
 
     semaphores: list[SemaphoreRef] | None = None  # counted locks
     mutexes: list[Mutex] | None = None  # locks for one holder
 
 
-class Cache(Shape):
+class Cache(Shape, frozen=True):
     """Where remembered outputs are kept."""
 
     config_map: ConfigMapKey | None = None  # the ConfigMap that holds them
 
 
-class Memoize(Shape):
+class Memoize(Shape, frozen=True):
     """Remember outputs of a template and use them again."""
 
     key: str = ""  # key of the entry, with tags
@@ -90,14 +90,14 @@ class Memoize(Shape):
     max_age: str = ""  # an older entry does not count; a duration such as 1h
 
 
-class MetricLabel(Shape):
+class MetricLabel(Shape, frozen=True):
     """One label of a metric."""
 
     key: str = ""  # label name
     value: str = ""  # label value, with tags
 
 
-class Gauge(Shape):
+class Gauge(Shape, frozen=True):
     """A number that goes up and down."""
 
     value: str = ""  # the number, with tags
@@ -105,20 +105,20 @@ class Gauge(Shape):
     operation: str = ""  # Set (the default), Add or Sub
 
 
-class Histogram(Shape):
+class Histogram(Shape, frozen=True):
     """Counts in buckets."""
 
     value: str = ""  # the number, with tags
     buckets: list[float] | None = None  # upper bounds of the buckets
 
 
-class Counter(Shape):
+class Counter(Shape, frozen=True):
     """A number that only grows."""
 
     value: str = ""  # how much to add, with tags
 
 
-class Prometheus(Shape):
+class Prometheus(Shape, frozen=True):
     """One metric; one of gauge, histogram and counter."""
 
     name: str = ""  # exported with the prefix argo_workflows_
@@ -130,13 +130,13 @@ class Prometheus(Shape):
     counter: Counter | None = None  # a counter
 
 
-class Metrics(Shape):
+class Metrics(Shape, frozen=True):
     """Metrics that a workflow or template emits."""
 
     prometheus: list[Prometheus] | None = None  # the metrics
 
 
-class TTLStrategy(Shape):
+class TTLStrategy(Shape, frozen=True):
     """When a finished workflow is deleted."""
 
     seconds_after_completion: Int32 | None = None  # after any end
@@ -144,7 +144,7 @@ class TTLStrategy(Shape):
     seconds_after_failure: Int32 | None = None  # after failure
 
 
-class PodGC(Shape):
+class PodGC(Shape, frozen=True):
     """When pods are deleted."""
 
     strategy: str = ""  # OnPodCompletion, OnPodSuccess, OnWorkflowCompletion, OnWorkflowSuccess
@@ -152,33 +152,33 @@ class PodGC(Shape):
     delete_delay_duration: str | None = None  # how long to wait before
 
 
-class VolumeClaimGC(Shape):
+class VolumeClaimGC(Shape, frozen=True):
     """When claims from volumeClaimTemplates are deleted."""
 
     strategy: str = ""  # OnWorkflowCompletion or OnWorkflowSuccess (the default)
 
 
-class WorkflowLevelArtifactGC(ArtifactGC):
+class WorkflowLevelArtifactGC(ArtifactGC, frozen=True):
     """When artifacts are deleted, unless an artifact says otherwise."""
 
     force_finalizer_removal: bool = False  # let the workflow go even when deleting failed
     pod_spec_patch: str = ""  # strategic merge patch on the deleting pod's spec
 
 
-class ArtifactRepositoryRef(Shape):
+class ArtifactRepositoryRef(Shape, frozen=True):
     """Which default repository is used."""
 
     config_map: str = ""  # the ConfigMap, artifact-repositories when empty
     key: str = ""  # the key in it
 
 
-class LabelValueFrom(Shape):
+class LabelValueFrom(Shape, frozen=True):
     """A label whose value is computed."""
 
     expression: str = ""  # expression over the workflow's global variables
 
 
-class WorkflowMetadata(Shape):
+class WorkflowMetadata(Shape, frozen=True):
     """Labels and annotations for the Workflow itself."""
 
     labels: dict[str, str] | None = None  # labels to add
@@ -186,7 +186,7 @@ class WorkflowMetadata(Shape):
     labels_from: dict[str, LabelValueFrom] | None = None  # labels that are computed
 
 
-class Sequence(Shape):
+class Sequence(Shape, frozen=True):
     """Numbers to loop over."""
 
     count: IntOrString | None = None  # how many; not together with `end`
@@ -195,7 +195,7 @@ class Sequence(Shape):
     format: str = ""  # printf format of each item
 
 
-class ContainerSetRetryStrategy(Shape):
+class ContainerSetRetryStrategy(Shape, frozen=True):
     """Run a failed process of a container set again, in its pod."""
 
     duration: str = ""  # wait between tries, such as 1s

@@ -11,7 +11,7 @@ from crds.shape import ObjectMeta, Shape
 from crds.templates import Template
 
 
-class NodeResult(Shape):
+class NodeResult(Shape, frozen=True):
     """What one node gave."""
 
     phase: str = ""  # Succeeded, Failed or Error
@@ -20,19 +20,19 @@ class NodeResult(Shape):
     progress: str = ""  # done/total
 
 
-class WorkflowTaskSetSpec(Shape):
+class WorkflowTaskSetSpec(Shape, frozen=True):
     """Work for an agent."""
 
     tasks: dict[str, Template] | None = None  # templates by node id
 
 
-class WorkflowTaskSetStatus(Shape):
+class WorkflowTaskSetStatus(Shape, frozen=True):
     """Results of an agent."""
 
     nodes: dict[str, NodeResult] | None = None  # results by node id
 
 
-class WorkflowTaskSet(Shape):
+class WorkflowTaskSet(Shape, frozen=True):
     """HTTP and plugin work of one workflow."""
 
     api_version: str = ""  # argoproj.io/v1alpha1
@@ -42,7 +42,7 @@ class WorkflowTaskSet(Shape):
     status: WorkflowTaskSetStatus | None = None  # results
 
 
-class WorkflowTaskResult(NodeResult):
+class WorkflowTaskResult(NodeResult, frozen=True):
     """Outputs and progress of one pod; the result is at the top level."""
 
     api_version: str = ""  # argoproj.io/v1alpha1
@@ -50,20 +50,20 @@ class WorkflowTaskResult(NodeResult):
     metadata: ObjectMeta | None = None  # the node's id
 
 
-class ArtifactNodeSpec(Shape):
+class ArtifactNodeSpec(Shape, frozen=True):
     """Artifacts of one node to delete."""
 
     archive_location: ArtifactLocation | None = None  # where they are
     artifacts: dict[str, Artifact] | None = None  # the artifacts by name
 
 
-class ArtifactGCSpec(Shape):
+class ArtifactGCSpec(Shape, frozen=True):
     """Artifacts to delete."""
 
     artifacts_by_node: dict[str, ArtifactNodeSpec] | None = None  # by node id
 
 
-class ArtifactResult(Shape):
+class ArtifactResult(Shape, frozen=True):
     """What became of one artifact."""
 
     name: str = ""  # its name
@@ -71,19 +71,19 @@ class ArtifactResult(Shape):
     error: str | None = None  # why not
 
 
-class ArtifactResultNodeStatus(Shape):
+class ArtifactResultNodeStatus(Shape, frozen=True):
     """What became of the artifacts of one node."""
 
     artifact_results: dict[str, ArtifactResult] | None = None  # by artifact name
 
 
-class ArtifactGCTaskStatus(Shape):
+class ArtifactGCTaskStatus(Shape, frozen=True):
     """What became of the artifacts."""
 
     artifact_results_by_node: dict[str, ArtifactResultNodeStatus] | None = None  # by node id
 
 
-class WorkflowArtifactGCTask(Shape):
+class WorkflowArtifactGCTask(Shape, frozen=True):
     """Artifacts to delete for one workflow."""
 
     api_version: str = ""  # argoproj.io/v1alpha1

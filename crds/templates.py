@@ -37,7 +37,7 @@ from crds.strategies import (
 )
 
 
-class TemplateRef(Shape):
+class TemplateRef(Shape, frozen=True):
     """A template in a WorkflowTemplate or ClusterWorkflowTemplate."""
 
     name: str = ""  # name of the WorkflowTemplate
@@ -45,14 +45,14 @@ class TemplateRef(Shape):
     cluster_scope: bool = False  # it is a ClusterWorkflowTemplate
 
 
-class ContinueOn(Shape):
+class ContinueOn(Shape, frozen=True):
     """Which bad ends do not stop what follows."""
 
     error: bool = False  # go on after Error
     failed: bool = False  # go on after Failed
 
 
-class LifecycleHook(Shape):
+class LifecycleHook(Shape, frozen=True):
     """A template that runs when something happens to a workflow, step or task."""
 
     template: str = ""  # template to run
@@ -61,7 +61,7 @@ class LifecycleHook(Shape):
     expression: str = ""  # run when this holds
 
 
-class Call(Shape):
+class Call(Shape, frozen=True):
     """What a step and a task have in common: which template, with what, how often."""
 
     name: str = ""  # unique within the template
@@ -78,11 +78,11 @@ class Call(Shape):
     hooks: dict[str, LifecycleHook] | None = None  # templates to run when something happens
 
 
-class WorkflowStep(Call):
+class WorkflowStep(Call, frozen=True):
     """One step; the steps of a group run at the same time."""
 
 
-class DAGTask(Call):
+class DAGTask(Call, frozen=True):
     """One task of a DAG."""
 
     dependencies: list[str] | None = None  # tasks that must end well before
@@ -90,7 +90,7 @@ class DAGTask(Call):
     parallelism: int | None = None  # most runs of this task's loop at a time (an extension)
 
 
-class DAGTemplate(Shape):
+class DAGTemplate(Shape, frozen=True):
     """Tasks that wait for each other."""
 
     target: str = ""  # names of the tasks to reach, all ends when empty
@@ -98,13 +98,13 @@ class DAGTemplate(Shape):
     fail_fast: bool | None = None  # start nothing new after a failure, true when absent
 
 
-class ManifestFrom(Shape):
+class ManifestFrom(Shape, frozen=True):
     """A manifest that is an artifact."""
 
     artifact: Artifact | None = None  # the artifact
 
 
-class ResourceTemplate(Shape):
+class ResourceTemplate(Shape, frozen=True):
     """An operation on a Kubernetes object."""
 
     action: str = ""  # get, create, apply, delete, replace or patch
@@ -117,13 +117,13 @@ class ResourceTemplate(Shape):
     flags: list[str] | None = None  # further arguments for kubectl
 
 
-class HTTPHeaderSource(Shape):
+class HTTPHeaderSource(Shape, frozen=True):
     """Where a header's value comes from."""
 
     secret_key_ref: SecretKey | None = None  # key of a Secret
 
 
-class HTTPHeader(Shape):
+class HTTPHeader(Shape, frozen=True):
     """One HTTP header."""
 
     name: str = ""  # header name
@@ -131,13 +131,13 @@ class HTTPHeader(Shape):
     value_from: HTTPHeaderSource | None = None  # or where it comes from
 
 
-class HTTPBodySource(Shape):
+class HTTPBodySource(Shape, frozen=True):
     """A request body that is no text."""
 
     bytes: str | None = None  # base64 of the body
 
 
-class HTTPTemplate(Shape):
+class HTTPTemplate(Shape, frozen=True):
     """One HTTP request, made by the engine."""
 
     method: str = ""  # GET when empty
@@ -150,32 +150,32 @@ class HTTPTemplate(Shape):
     insecure_skip_verify: bool = False  # accept any TLS certificate
 
 
-class SuspendTemplate(Shape):
+class SuspendTemplate(Shape, frozen=True):
     """Wait for a person, or for a time."""
 
     duration: str = ""  # go on after; seconds, or a duration such as 2m
 
 
-class DataSource(Shape):
+class DataSource(Shape, frozen=True):
     """What to list."""
 
     artifact_paths: Artifact | None = None  # the location whose keys are listed
 
 
-class TransformationStep(Shape):
+class TransformationStep(Shape, frozen=True):
     """One step of a transformation."""
 
     expression: str = ""  # expression over `data`
 
 
-class DataTemplate(Shape):
+class DataTemplate(Shape, frozen=True):
     """List the keys below an artifact location and transform the list."""
 
     source: DataSource | None = None  # what to list
     transformation: list[TransformationStep] | None = None  # steps, in order
 
 
-class ContainerSetTemplate(Shape):
+class ContainerSetTemplate(Shape, frozen=True):
     """Several containers in one pod, with dependencies."""
 
     containers: list[ContainerNode] | None = None  # the containers; one is `main` if outputs exist
@@ -183,13 +183,13 @@ class ContainerSetTemplate(Shape):
     retry_strategy: ContainerSetRetryStrategy | None = None  # run failed processes again
 
 
-class ExecutorConfig(Shape):
+class ExecutorConfig(Shape, frozen=True):
     """The service account of the capture containers."""
 
     service_account_name: str = ""  # its name
 
 
-class Template(Shape):
+class Template(Shape, frozen=True):
     """One unit of work; exactly one of `TEMPLATE_TYPES` is set."""
 
     name: str = ""  # unique within the workflow; empty when inline

@@ -16,7 +16,7 @@ from crds.events_shared import (
 from crds.shape import ConfigMapKey, Int32, JsonDict, SecretKey, Shape
 
 
-class TriggerParameterSource(Shape):
+class TriggerParameterSource(Shape, frozen=True):
     """A part of one event."""
 
     dependency_name: str = ""  # the dependency whose event is meant
@@ -28,7 +28,7 @@ class TriggerParameterSource(Shape):
     use_raw_data: bool = False  # keep numbers, booleans, lists and objects as they are
 
 
-class TriggerParameter(Shape):
+class TriggerParameter(Shape, frozen=True):
     """A part of the events and where it goes."""
 
     src: TriggerParameterSource | None = None  # where the value comes from
@@ -36,34 +36,34 @@ class TriggerParameter(Shape):
     operation: str = ""  # overwrite (the default), append or prepend
 
 
-class FileSource(Shape):
+class FileSource(Shape, frozen=True):
     """A file beside the process."""
 
     path: str = ""  # path of the file
 
 
-class URLSource(Shape):
+class URLSource(Shape, frozen=True):
     """A file behind a URL."""
 
     path: str = ""  # the URL
     verify_cert: bool = False  # check the server's certificate
 
 
-class GitCreds(Shape):
+class GitCreds(Shape, frozen=True):
     """User name and password for git."""
 
     username: SecretKey | None = None  # secret with the user name
     password: SecretKey | None = None  # secret with the password
 
 
-class GitRemoteConfig(Shape):
+class GitRemoteConfig(Shape, frozen=True):
     """A further git remote."""
 
     name: str = ""  # its name
     urls: list[str] | None = None  # its URLs
 
 
-class GitSource(Shape):
+class GitSource(Shape, frozen=True):
     """A file in a git repository."""
 
     url: str = ""  # URL to connect to
@@ -79,7 +79,7 @@ class GitSource(Shape):
     github_app: GithubAppCreds | None = None  # credentials of a GitHub App
 
 
-class TriggerSource(Shape):
+class TriggerSource(Shape, frozen=True):
     """Where the object of a trigger is; one of the fields."""
 
     s3: S3Source | None = None  # in an S3-like store
@@ -91,7 +91,7 @@ class TriggerSource(Shape):
     resource: JsonDict | None = None  # as an object
 
 
-class StandardK8STrigger(Shape):
+class StandardK8STrigger(Shape, frozen=True):
     """Make or change a Kubernetes object."""
 
     source: TriggerSource | None = None  # where the object is
@@ -101,7 +101,7 @@ class StandardK8STrigger(Shape):
     live_object: bool = False  # patch the object in the cluster instead of the given one
 
 
-class ArgoWorkflowTrigger(Shape):
+class ArgoWorkflowTrigger(Shape, frozen=True):
     """Submit a Workflow, or change one."""
 
     source: TriggerSource | None = None  # where the object is
@@ -110,7 +110,7 @@ class ArgoWorkflowTrigger(Shape):
     args: list[str] | None = None  # further arguments
 
 
-class HTTPTrigger(Shape):
+class HTTPTrigger(Shape, frozen=True):
     """Make an HTTP request."""
 
     url: str = ""  # URL to connect to
@@ -127,7 +127,7 @@ class HTTPTrigger(Shape):
     host: str = ""  # Host header
 
 
-class KafkaTrigger(Shape):
+class KafkaTrigger(Shape, frozen=True):
     """Send a message to Kafka."""
 
     url: str = ""  # URL to connect to
@@ -147,7 +147,7 @@ class KafkaTrigger(Shape):
     secure_headers: list[SecureHeader] | None = None  # headers whose values come from secrets
 
 
-class NATSTrigger(Shape):
+class NATSTrigger(Shape, frozen=True):
     """Send a message to NATS."""
 
     url: str = ""  # URL to connect to
@@ -158,7 +158,7 @@ class NATSTrigger(Shape):
     auth: NATSAuth | None = None  # how to authenticate
 
 
-class PulsarTrigger(Shape):
+class PulsarTrigger(Shape, frozen=True):
     """Send a message to Pulsar."""
 
     url: str = ""  # URL to connect to
@@ -175,7 +175,7 @@ class PulsarTrigger(Shape):
     auth_athenz_secret: SecretKey | None = None  # secret with the Athenz key
 
 
-class AWSLambdaTrigger(Shape):
+class AWSLambdaTrigger(Shape, frozen=True):
     """Call an AWS Lambda function."""
 
     function_name: str = ""  # name of the function
@@ -188,21 +188,21 @@ class AWSLambdaTrigger(Shape):
     role_arn: str = ""  # role to assume
 
 
-class SlackThread(Shape):
+class SlackThread(Shape, frozen=True):
     """How messages are joined to threads."""
 
     message_aggregation_key: str = ""  # messages with one key share a thread
     broadcast_message_to_channel: bool = False  # show it in the channel too
 
 
-class SlackSender(Shape):
+class SlackSender(Shape, frozen=True):
     """Who the message seems to come from."""
 
     username: str = ""  # user name
     icon: str = ""  # icon, as a URL or an emoji
 
 
-class SlackTrigger(Shape):
+class SlackTrigger(Shape, frozen=True):
     """Send a Slack message."""
 
     parameters: list[TriggerParameter] | None = None  # event data put into the trigger itself
@@ -215,7 +215,7 @@ class SlackTrigger(Shape):
     sender: SlackSender | None = None  # who it seems to come from
 
 
-class EmailTrigger(Shape):
+class EmailTrigger(Shape, frozen=True):
     """Send an e-mail."""
 
     parameters: list[TriggerParameter] | None = None  # event data put into the trigger itself
@@ -229,7 +229,7 @@ class EmailTrigger(Shape):
     body: str = ""  # text of the body
 
 
-class CustomTrigger(Shape):
+class CustomTrigger(Shape, frozen=True):
     """Call a gRPC server."""
 
     server_url: str = ""  # URL of the gRPC server
@@ -241,7 +241,7 @@ class CustomTrigger(Shape):
     payload: list[TriggerParameter] | None = None  # event data that makes up the message
 
 
-class OpenWhiskTrigger(Shape):
+class OpenWhiskTrigger(Shape, frozen=True):
     """Call an OpenWhisk action."""
 
     host: str = ""  # host
@@ -253,7 +253,7 @@ class OpenWhiskTrigger(Shape):
     parameters: list[TriggerParameter] | None = None  # event data put into the trigger itself
 
 
-class AzureEventHubsTrigger(Shape):
+class AzureEventHubsTrigger(Shape, frozen=True):
     """Send a message to Azure Event Hubs."""
 
     fqdn: str = ""  # host of the service
@@ -264,7 +264,7 @@ class AzureEventHubsTrigger(Shape):
     parameters: list[TriggerParameter] | None = None  # event data put into the trigger itself
 
 
-class AzureServiceBusTrigger(Shape):
+class AzureServiceBusTrigger(Shape, frozen=True):
     """Send a message to Azure Service Bus."""
 
     connection_string: SecretKey | None = None  # secret with the connection string
@@ -276,7 +276,7 @@ class AzureServiceBusTrigger(Shape):
     parameters: list[TriggerParameter] | None = None  # event data put into the trigger itself
 
 
-class LogTrigger(Shape):
+class LogTrigger(Shape, frozen=True):
     """Write a log line."""
 
     interval_seconds: int | None = None  # most one line in this time

@@ -40,40 +40,40 @@ from crds.strategies import (
 from crds.templates import ExecutorConfig, LifecycleHook, Template
 
 
-class WorkflowTemplateRef(Shape):
+class WorkflowTemplateRef(Shape, frozen=True):
     """A stored workflow spec."""
 
     name: str = ""  # name of the WorkflowTemplate
     cluster_scope: bool = False  # it is a ClusterWorkflowTemplate
 
 
-class ExecutorPluginMeta(Shape):
+class ExecutorPluginMeta(Shape, frozen=True):
     """How a plugin is called."""
 
     name: str = ""  # its name
 
 
-class ExecutorPluginSidecar(Shape):
+class ExecutorPluginSidecar(Shape, frozen=True):
     """The container of a plugin."""
 
     automount_service_account_token: bool = False  # mount the plugin's own token
     container: Container | None = None  # the container
 
 
-class ExecutorPluginSpec(Shape):
+class ExecutorPluginSpec(Shape, frozen=True):
     """What a plugin runs."""
 
     sidecar: ExecutorPluginSidecar | None = None  # its container
 
 
-class ExecutorPlugin(Shape):
+class ExecutorPlugin(Shape, frozen=True):
     """A plugin of this workflow only."""
 
     metadata: ExecutorPluginMeta | None = None  # how it is called
     spec: ExecutorPluginSpec | None = None  # what it runs
 
 
-class WorkflowSpec(Shape):
+class WorkflowSpec(Shape, frozen=True):
     """What a workflow does and how its pods look."""
 
     templates: list[Template] | None = None  # the templates; `entrypoint` names the first to run
@@ -122,7 +122,7 @@ class WorkflowSpec(Shape):
     resource_claims: list[PodResourceClaim] | None = None  # device claims of each pod
 
 
-class Workflow(Shape):
+class Workflow(Shape, frozen=True):
     """One run: what to do, and how far it is."""
 
     api_version: str = ""  # argoproj.io/v1alpha1
@@ -132,7 +132,7 @@ class Workflow(Shape):
     status: JsonDict | None = None  # how far it is; written by the engine
 
 
-class WorkflowTemplate(Shape):
+class WorkflowTemplate(Shape, frozen=True):
     """A library of templates, and a spec that can be run as it is."""
 
     api_version: str = ""  # argoproj.io/v1alpha1
@@ -141,7 +141,7 @@ class WorkflowTemplate(Shape):
     spec: WorkflowSpec | None = None  # the stored spec
 
 
-class ClusterWorkflowTemplate(Shape):
+class ClusterWorkflowTemplate(Shape, frozen=True):
     """A WorkflowTemplate for all namespaces."""
 
     api_version: str = ""  # argoproj.io/v1alpha1
