@@ -1,0 +1,1 @@
+"""Where artifacts live: the `ArtifactStore` seam, repositories, locations of artifacts."""

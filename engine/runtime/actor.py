@@ -1,0 +1,165 @@
+"""One workflow: its mailbox, its `Run`, and the only writer of its status.
+
+A turn drains the mailbox through the core, makes durable what could not be found out again
+after a crash, and carries the decisions out. Starting leaves and writing the status go on in the
+background, so a fact never waits behind a pod that is being created.
+
+Ordering that matters:
+- `SetTimer`, locks and `StartLeaf` that follow a fact in `UNREPEATABLE` wait for a status write;
+- `CollectPod(delete)` and `Finish` wait for the status write that holds the node's outcome;
+- a `StopLeaf` waits for the start of the same pod, if that is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from engine.core import advance, facts, rebuild
+from engine.core.decisions import CollectPod, Decision, Finish, StartLeaf, StopLeaf
+from engine.core.run import Run
+from engine.runtime import changes
+from engine.runtime.carrying import Carrier
+from engine.runtime.context import Context
+from engine.runtime.statuswriter import StatusWriter
+from kube.cluster import Object
+
+UNREPEATABLE = (
+    facts.Resumed,
+    facts.NodeSet,
+    facts.LockGranted,
+    facts.MemoFound,
+)
+"""Facts that nobody could tell again after a crash unless the status holds their effect."""
+
+BURST = 2_000  # facts of one turn; the rest waits for the next, so that others get theirs
+
+
+class Actor:
+    """Created by the controller for each unfinished workflow; `turn` is serial per workflow."""
+
+    def __init__(self, context: Context, workflow: Object) -> None:
+        meta = workflow["metadata"]
+        self.namespace: str = meta["namespace"]
+        self.name: str = meta["name"]
+        self.uid: str = meta["uid"]
+        self.key = f"{self.namespace}/{self.name}"
+        self.run: Run | None = None
+        self._context = context
+        self._object = workflow
+        self._mail: deque[facts.Fact] = deque()
+        self._writer = StatusWriter(context, self)
+        self._carrier = Carrier(context, self)
+        self._closed = False
+
+    # -- told by the controller -------------------------------------------------------------
+
+    def tell(self, fact: facts.Fact) -> None:
+        """Put a fact into the mailbox and ask for a turn."""
+        if not self._closed:
+            self._mail.append(fact)
+            self._context.wake(self.key)
+
+    def observe(self, workflow: Object) -> None:
+        """The object changed in the cluster, by us or by others."""
+        before, self._object = self._object, workflow
+        if self.run is None or self._writer.is_ours(workflow):
+            return
+        for fact in changes.facts_of(self.run, before, workflow):
+            self.tell(fact)
+
+    @property
+    def workflow(self) -> Object:
+        """The object as last seen."""
+        return self._object
+
+    # -- one turn ---------------------------------------------------------------------------
+
+    async def turn(self) -> None:
+        """Drain the mailbox. Errors of the core are the workflow's end, not the controller's."""
+        if self._closed:
+            return
+        decisions: list[Decision] = []
+        if self.run is None:
+            decisions += self._begin()
+        run = self.run
+        if run is None:
+            return
+        settle = False
+        for _ in range(min(len(self._mail), BURST)):
+            fact = self._mail.popleft()
+            settle |= isinstance(fact, UNREPEATABLE)
+            decisions += advance.advance(run, fact, self._context.clock.now())
+        if self._mail:
+            self._context.wake(self.key)
+        if settle and decisions:
+            await self._writer.flush()
+        for decision in decisions:
+            await self._carry(decision)
+        self._writer.schedule()
+
+    def _begin(self) -> list[Decision]:
+        """The first turn: a new workflow, or one that was under way when the process ended."""
+        context, now = self._context, self._context.clock.now()
+        submitted = facts.Submitted(self._object, context.library(self.namespace), context.config)
+        status = self._object.get("status") or {}
+        if not status.get("phase"):
+            self.run = Run()
+            return list(advance.advance(self.run, submitted, now))
+        known = context.leaf_facts(self.namespace, self.name, self.uid)
+        self.run, decisions = rebuild.rebuild(submitted, known, now)
+        context.restore_locks(self.run)
+        return list(decisions) + self._missing_pods(known, now)
+
+    def _missing_pods(self, known: list[facts.LeafChanged], now: float) -> list[Decision]:
+        """Pods that ran before the restart and are gone: their nodes cannot go on."""
+        run = self.run
+        if run is None:
+            return []
+        seen = {fact.node_id for fact in known}
+        decisions: list[Decision] = []
+        for node_id in self._context.vanished(run, seen):
+            decisions += advance.advance(run, self._context.pod_deleted(node_id), now)
+        return decisions
+
+    async def _carry(self, decision: Decision) -> None:
+        match decision:
+            case StartLeaf():
+                self._carrier.start(decision)
+            case StopLeaf():
+                self._carrier.stop(decision)
+            case CollectPod() | Finish():
+                self._writer.after_flush(decision)
+            case _:
+                await self._carrier.carry(decision)
+
+    async def settled(self, decisions: list[Decision]) -> None:
+        """The status that these decisions waited for is written."""
+        for decision in decisions:
+            await self._carrier.carry(decision)
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def close(self, *, forget: bool) -> None:
+        """No more turns. `forget`: the workflow is gone, so are its locks and timers."""
+        self._closed = True
+        self._mail.clear()
+        await self._writer.close()
+        await self._carrier.close(forget=forget)
+
+    async def finish_writing(self) -> None:
+        """Write what is unwritten; for an orderly stop."""
+        if self.run is not None and not self._closed:
+            async with asyncio.timeout(10):
+                await self._writer.flush()
+
+    def __repr__(self) -> str:
+        phase = self.run.phase if self.run is not None else "NEW"
+        return f"<Actor {self.key} {phase} mail={len(self._mail)}>"
+
+
+def summary(actor: Actor) -> dict[str, Any]:
+    """Numbers for logs and metrics."""
+    run = actor.run
+    return {"workflow": actor.key, "nodes": len(run.nodes) if run else 0}

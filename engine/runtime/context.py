@@ -1,0 +1,118 @@
+"""What every actor of one engine shares: the cluster, the caches, the executors, the limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from kube.throttle import Throttle
+
+from engine.core import facts
+from engine.core.decisions import StartLeaf, StopLeaf
+from engine.core.phases import NodeType, Phase
+from engine.core.run import Run
+from engine.runtime import podfacts
+from engine.runtime.collector import Collector
+from engine.runtime.locks import LockTable
+from engine.runtime.memo import MemoStore
+from engine.runtime.timers import Timers
+from engine.runtime.views import ByName, Cache
+from kube.clock import Clock
+from kube.cluster import Cluster, Object
+
+Tell = Callable[[facts.Fact], None]
+
+
+class Executor(Protocol):
+    """Starts and stops leaves of some types. Results arrive as facts, through `tell`."""
+
+    async def start(self, leaf: StartLeaf, owner: Object, tell: Tell) -> None:
+        """Return once the leaf certainly runs or certainly never will (then `tell` says so).
+
+        Starting the same leaf again does nothing. Cancelling may leave it started or not.
+        """
+        ...
+
+    async def stop(self, leaf: StopLeaf, namespace: str) -> None:
+        """End it; a leaf that is not there is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """Informers, as far as actors look into them."""
+
+    workflow_templates: Cache
+    cluster_workflow_templates: Cache
+    config_maps: Cache
+    pods_of: Callable[[str, str], list[Object]]  # namespace, workflow
+
+
+class Context:
+    """Made once by the controller; actors never reach the controller itself."""
+
+    def __init__(  # noqa: PLR0913 - the composition of the engine's shared parts
+        self,
+        *,
+        cluster: Cluster,
+        clock: Clock,
+        throttle: Throttle,
+        caches: Caches,
+        executors: Mapping[NodeType, Executor],
+        config: facts.Config,
+        timers: Timers,
+        locks: LockTable,
+        memos: MemoStore,
+        collector: Collector,
+        wake: Callable[[str], None],
+        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        record: Callable[[Object, str, str, str], None],
+    ) -> None:
+        self.cluster = cluster
+        self.clock = clock
+        self.throttle = throttle
+        self.caches = caches
+        self.executors = executors
+        self.config = config
+        self.timers = timers
+        self.locks = locks
+        self.memos = memos
+        self.collector = collector
+        self.wake = wake
+        self.spawn = spawn
+        self.record = record
+        self.log = structlog.get_logger("engine")
+
+    def library(self, namespace: str) -> facts.Library:
+        """Live views on what workflows of `namespace` may refer to."""
+        return facts.Library(
+            ByName(self.caches.workflow_templates, namespace),
+            ByName(self.caches.cluster_workflow_templates, None),
+            ByName(self.caches.config_maps, namespace),
+        )
+
+    def leaf_facts(self, namespace: str, workflow: str, uid: str) -> list[facts.LeafChanged]:
+        """What the pods of a workflow say now."""
+        return [
+            fact
+            for pod in self.caches.pods_of(namespace, workflow)
+            if podfacts.owned_by(pod, uid) and (fact := podfacts.fact_of(pod)) is not None
+        ]
+
+    def vanished(self, run: Run, seen: set[str]) -> Iterator[str]:
+        """Nodes whose pod ran when the status was last written, and is gone."""
+        for node in list(run.nodes.values()):
+            if node.type is NodeType.POD and node.phase is Phase.RUNNING and node.id not in seen:
+                yield node.id
+
+    def pod_deleted(self, node_id: str) -> facts.LeafChanged:
+        """The fact of a pod that disappeared while it ran."""
+        return facts.LeafChanged(node_id, Phase.ERROR, "pod deleted")
+
+    def restore_locks(self, run: Run) -> None:
+        """Give a recovered workflow the locks that its status says it holds."""
+        for holder, keys in podfacts.held_locks(run):
+            self.locks.restore(holder, keys)

@@ -1,0 +1,236 @@
+"""`EngineRuntime`: the engine's one door. Watches workflows and pods, runs one actor a workflow.
+
+Watch events only put facts into mailboxes and wake the workflow's key; the work queue takes care
+that one workflow has one turn at a time and that workflows do not wait for each other.
+Recovery is nothing special: after the caches are filled every unfinished workflow gets an actor,
+and its first turn rebuilds the `Run` from the object's status and the pods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kube.informers import Informer
+from kube.queueing import Done, Result, WorkQueue
+from kube.throttle import Throttle
+
+from engine.artifacts.locations import LOCAL_REPOSITORY, Locations
+from engine.core import facts
+from engine.core.phases import NodeType
+from engine.executors.capture import Annotator
+from engine.executors.pods import PodExecutor
+from engine.executors.window import Window
+from engine.runtime import limits, podfacts
+from engine.runtime.actor import Actor
+from engine.runtime.collector import Collector
+from engine.runtime.context import Caches, Context, Executor
+from engine.runtime.locks import LockTable
+from engine.runtime.memo import MemoStore
+from engine.runtime.timers import Timers
+from kube import queueing, resources
+from kube.clock import Clock
+from kube.cluster import Cluster, Object, Selector, WatchEvent
+from kube.service import Service
+
+FINISHED = {"Succeeded", "Failed", "Error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may set. `namespace` None works on every namespace."""
+
+    namespace: str | None = None
+    workers: int = 32
+    artifact_folder: Path | None = None
+    config: facts.Config = field(default_factory=facts.Config)
+
+
+class EngineRuntime(Service):
+    """The workflow controller."""
+
+    def __init__(
+        self, cluster: Cluster, clock: Clock, throttle: Throttle, settings: Settings
+    ) -> None:
+        super().__init__("engine")
+        self._cluster = cluster
+        self._clock = clock
+        self._settings = settings
+        self._actors: dict[str, Actor] = {}
+        self._timers = Timers(clock)
+        self._queue = WorkQueue("workflows", self._turn, workers=settings.workers, clock=clock)
+        self._workflows = self._informer(resources.WORKFLOWS)
+        self._pods = self._informer(
+            resources.PODS, Selector(labels=podfacts.WORKFLOW), index={"workflow": _workflow_of}
+        )
+        self._templates = self._informer(resources.WORKFLOW_TEMPLATES)
+        self._cluster_templates = self._informer(resources.CLUSTER_WORKFLOW_TEMPLATES)
+        self._config_maps = self._informer(resources.CONFIGMAPS)
+        self._window = Window()
+        self._context = self._composed(throttle)
+
+    # -- composition ------------------------------------------------------------------------
+
+    def _informer(
+        self, resource: resources.Resource, selector: Any = None, **more: Any
+    ) -> Informer:
+        namespace = self._settings.namespace if resource.namespaced else None
+        arguments = {"selector": selector} if selector is not None else {}
+        return Informer(self._cluster, resource, namespace, **arguments, **more)
+
+    def _composed(self, throttle: Throttle) -> Context:
+        cluster, clock = self._cluster, self._clock
+        locations = Locations(cluster, self._settings.artifact_folder)
+        pods = PodExecutor(cluster, throttle, Annotator(locations), self._window)
+        executors: dict[NodeType, Executor] = {NodeType.POD: pods}
+        config = self._settings.config
+        if config.artifact_repository is None and self._settings.artifact_folder is not None:
+            config = facts.Config(
+                workflow_defaults=config.workflow_defaults,
+                artifact_repository=LOCAL_REPOSITORY,
+                controller_namespace=config.controller_namespace,
+                instance_id=config.instance_id,
+                images=config.images,
+                pod_gc_delay=config.pod_gc_delay,
+            )
+        return Context(
+            cluster=cluster,
+            clock=clock,
+            throttle=throttle,
+            caches=Caches(
+                self._templates, self._cluster_templates, self._config_maps, self._pods_of
+            ),
+            executors=executors,
+            config=config,
+            timers=self._timers,
+            locks=LockTable(limits.from_config_maps(self._config_maps)),
+            memos=MemoStore(cluster, clock, self._background),
+            collector=Collector(cluster, clock, self._timers, self._background),
+            wake=self._queue.add,
+            spawn=self._background,
+            record=self._record,
+        )
+
+    def _pods_of(self, namespace: str, workflow: str) -> list[Object]:
+        return self._pods.by_index("workflow", f"{namespace}/{workflow}")
+
+    def _record(self, workflow: Object, kind: str, reason: str, message: str) -> None:
+        """Log now; the event recorder writes it to the cluster."""
+        meta = workflow["metadata"]
+        self.log.info(
+            "event", workflow=f"{meta['namespace']}/{meta['name']}", reason=reason, message=message
+        )
+
+    def _background(self, body: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a piece of work whose failure must not stop the engine."""
+
+        async def guarded() -> None:
+            try:
+                await body
+            except Exception:
+                self.log.exception("background work failed", work=name)
+
+        return self.spawn(guarded(), name)
+
+    # -- life -------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Fill the caches, take up every unfinished workflow, then serve."""
+        informers = [
+            self._templates,
+            self._cluster_templates,
+            self._config_maps,
+            self._pods,
+            self._workflows,
+        ]
+        await self._timers.start()
+        self._pods.add_handler(self._pod_changed)
+        self._workflows.add_handler(self._workflow_changed)
+        self._config_maps.add_handler(self._config_map_changed)
+        try:
+            await asyncio.gather(*(informer.start() for informer in informers))
+            await self._queue.start()
+            self.mark_started()
+            await asyncio.Event().wait()
+        finally:
+            await self._queue.stop()
+            for actor in self._actors.values():
+                await _quietly(actor.finish_writing())
+            for informer in informers:
+                await informer.stop()
+            await self._timers.stop()
+
+    async def _turn(self, key: str) -> Result:
+        actor = self._actors.get(key)
+        if actor is not None:
+            try:
+                await actor.turn()
+            except Exception as error:
+                self.log.exception("turn failed", workflow=key)
+                return queueing.Retry(error)
+        return Done()
+
+    # -- watch events -----------------------------------------------------------------------
+
+    async def _workflow_changed(self, event: WatchEvent) -> None:
+        workflow = event.object
+        meta = workflow["metadata"]
+        key = f"{meta['namespace']}/{meta['name']}"
+        actor = self._actors.get(key)
+        if actor is not None and (event.type == "DELETED" or actor.uid != meta["uid"]):
+            del self._actors[key]
+            await actor.close(forget=True)
+            actor = None
+        if event.type == "DELETED":
+            return
+        if actor is not None:
+            actor.observe(workflow)
+        elif (workflow.get("status") or {}).get("phase") in FINISHED:
+            self._context.collector.workflow(workflow)
+        else:
+            self._actors[key] = Actor(self._context, workflow)
+            self._queue.add(key)
+
+    async def _pod_changed(self, event: WatchEvent) -> None:
+        pod = event.object
+        meta = pod["metadata"]
+        name = f"{meta['namespace']}/{meta['name']}"
+        if event.type == "DELETED" or (pod.get("status") or {}).get("phase") != "Pending":
+            self._window.leave(name)
+        actor = self._actors.get(_workflow_of(pod) or "")
+        if actor is None or not podfacts.owned_by(pod, actor.uid):
+            return
+        fact = podfacts.fact_of(pod)
+        if fact is None:
+            return
+        if event.type == "DELETED" and (pod.get("status") or {}).get("phase") not in {
+            "Succeeded",
+            "Failed",
+        }:
+            fact = self._context.pod_deleted(fact.node_id)
+        actor.tell(fact)
+
+    async def _config_map_changed(self, event: WatchEvent) -> None:
+        """A semaphore's limit may have changed."""
+        meta = event.object["metadata"]
+        keys = limits.keys_of(event.object)
+        if keys and self._context.locks.watches(keys):
+            self._background(
+                self._context.locks.recheck(keys), f"limits {meta['namespace']}/{meta['name']}"
+            )
+
+
+def _workflow_of(pod: Object) -> str | None:
+    meta = pod["metadata"]
+    name = (meta.get("labels") or {}).get(podfacts.WORKFLOW)
+    return f"{meta['namespace']}/{name}" if name else None
+
+
+async def _quietly(body: Coroutine[Any, Any, None]) -> None:
+    """The last write before the end: what fails here is found again from the pods."""
+    with contextlib.suppress(Exception):
+        await body

@@ -1,0 +1,156 @@
+"""The lock table: mutexes and semaphores over all workflows of this process.
+
+All-or-nothing: a holder waits until every lock it asked for is free for it, so two holders never
+wait for each other. Queues are ordered by priority, then by creation. Semaphore limits are read
+by `limit_of` at each check, so an edited ConfigMap counts at the next release or `recheck`.
+Source: Argo Workflows `workflow/sync`. Rebuilt after a restart from the workflows' own status:
+whoever held a lock asks again first (`restore`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from engine.core import facts
+from engine.core.decisions import AcquireLocks, LockRequest
+
+LimitOf = Callable[[str], Awaitable[int]]
+Tell = Callable[[facts.Fact], None]
+
+
+class LimitUnknown(Exception):
+    """There is no such ConfigMap or key, or its value is no number; the text says which."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    request: AcquireLocks
+    tell: Tell
+    told: str = ""
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        return (-self.request.priority, self.request.created, self.request.holder)
+
+
+@dataclass(slots=True)
+class _Lock:
+    holders: dict[str, None] = field(default_factory=dict)
+    queue: dict[str, _Waiting] = field(default_factory=dict)
+    limit: int = 1
+
+
+class LockTable:
+    """Who holds what. Single event loop; every change re-examines only the queues it touches."""
+
+    def __init__(self, limit_of: LimitOf) -> None:
+        self._limit_of = limit_of
+        self._locks: dict[str, _Lock] = {}
+        self._held: dict[str, tuple[str, ...]] = {}
+        self._waiting: dict[str, _Waiting] = {}
+
+    def restore(self, holder: str, keys: Iterable[str]) -> None:
+        """`holder` held these before a restart: it holds them still, whatever the limit."""
+        names = tuple(keys)
+        for key in names:
+            self._locks.setdefault(key, _Lock()).holders[holder] = None
+        self._held[holder] = names
+
+    def watches(self, keys: Iterable[str]) -> bool:
+        """Whether anybody holds or waits for one of `keys`."""
+        return any(key in self._locks for key in keys)
+
+    async def acquire(self, request: AcquireLocks, tell: Tell) -> None:
+        """Queue for all locks; the answer comes through `tell`, at once or later."""
+        if request.holder in self._held:
+            tell(facts.LockGranted(request.holder))
+            return
+        for lock in request.locks:
+            try:
+                await self._refresh(lock)
+            except LimitUnknown as error:
+                tell(facts.LockRefused(request.holder, str(error)))
+                return
+        waiting = self._waiting.get(request.holder) or _Waiting(request, tell)
+        waiting.tell = tell
+        self._waiting[request.holder] = waiting
+        for lock in request.locks:
+            self._locks[lock.key].queue[request.holder] = waiting
+        self._examine({lock.key for lock in request.locks})
+
+    async def release(self, holder: str) -> None:
+        """Give back everything, leave every queue, and let the next ones in."""
+        keys = set(self._held.pop(holder, ()))
+        waiting = self._waiting.pop(holder, None)
+        if waiting is not None:
+            keys |= {lock.key for lock in waiting.request.locks}
+        for key in keys:
+            lock = self._locks.get(key)
+            if lock is not None:
+                lock.holders.pop(holder, None)
+                lock.queue.pop(holder, None)
+        await self.recheck(keys)
+
+    async def recheck(self, keys: Iterable[str]) -> None:
+        """Read the limits of `keys` again and grant what has become free."""
+        names = set(keys)
+        for key in names:
+            for waiting in self._locks[key].queue.values() if key in self._locks else ():
+                mine = next(lock for lock in waiting.request.locks if lock.key == key)
+                try:
+                    await self._refresh(mine)
+                except LimitUnknown:
+                    self._locks[key].limit = 0
+                break
+        self._examine(names)
+        for key in names:
+            lock = self._locks.get(key)
+            if lock is not None and not lock.holders and not lock.queue:
+                del self._locks[key]
+
+    async def _refresh(self, request: LockRequest) -> None:
+        lock = self._locks.setdefault(request.key, _Lock())
+        lock.limit = 1 if request.mutex else await self._limit_of(request.key)
+
+    def _examine(self, keys: set[str]) -> None:
+        touched = {
+            w.request.holder: w
+            for k in keys
+            if k in self._locks
+            for w in self._locks[k].queue.values()
+        }
+        for waiting in sorted(touched.values(), key=lambda w: w.order):
+            blocked = self._blocking(waiting)
+            if blocked is None:
+                self._grant(waiting)
+            elif waiting.told != blocked:
+                waiting.told = blocked
+                lock = self._locks[blocked]
+                free = max(0, lock.limit - len(lock.holders))
+                waiting.tell(
+                    facts.LockWaiting(
+                        waiting.request.holder,
+                        blocked,
+                        f"Waiting for {blocked} lock. Lock status: {free}/{lock.limit}",
+                    )
+                )
+
+    def _blocking(self, waiting: _Waiting) -> str | None:
+        """The first lock that `waiting` cannot have now, or None."""
+        for request in waiting.request.locks:
+            lock = self._locks[request.key]
+            ahead = min((w.order for w in lock.queue.values()), default=waiting.order)
+            if len(lock.holders) >= lock.limit or (ahead < waiting.order):
+                return request.key
+        return None
+
+    def _grant(self, waiting: _Waiting) -> None:
+        holder = waiting.request.holder
+        for request in waiting.request.locks:
+            lock = self._locks[request.key]
+            lock.queue.pop(holder, None)
+            lock.holders[holder] = None
+        self._waiting.pop(holder, None)
+        self._held[holder] = tuple(lock.key for lock in waiting.request.locks)
+        waiting.tell(facts.LockGranted(holder))

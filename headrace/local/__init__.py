@@ -1,0 +1,1 @@
+"""The embedded cluster: API server, kubelet and NATS in one process and one folder."""
