@@ -20,7 +20,7 @@ from engine.core.decisions import StartLeaf, StopLeaf, StopReason
 from engine.core.phases import Phase
 from engine.executors.capture import Annotator
 from engine.executors.window import Window
-from kube import resources
+from kube import crashpoints, resources
 from kube.cluster import Cluster, Object
 from kube.errors import (
     AlreadyExists,
@@ -65,8 +65,10 @@ class PodExecutor:
         await self._window.enter(workflow, f"{namespace}/{leaf.pod_name}")
         while True:
             try:
+                crashpoints.reached("engine.before-pod")
                 async with self._throttle.slot(workflow):
                     await self._cluster.create(resources.PODS, namespace, pod)
+                crashpoints.reached("engine.after-pod")
                 return
             except AlreadyExists:
                 if await self._is_ours(namespace, leaf.pod_name, owner["metadata"]["uid"]):

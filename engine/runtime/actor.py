@@ -18,11 +18,13 @@ from typing import Any
 
 from engine.core import advance, facts, rebuild
 from engine.core.decisions import CollectPod, Decision, Finish, StartLeaf, StopLeaf
+from engine.core.phases import COMPLETED
 from engine.core.run import Run
 from engine.runtime import changes
 from engine.runtime.carrying import Carrier
 from engine.runtime.context import Context
 from engine.runtime.statuswriter import StatusWriter
+from kube import crashpoints
 from kube.cluster import Object
 
 UNREPEATABLE = (
@@ -90,6 +92,8 @@ class Actor:
         for _ in range(min(len(self._mail), BURST)):
             fact = self._mail.popleft()
             settle |= isinstance(fact, UNREPEATABLE)
+            if isinstance(fact, facts.LeafChanged) and fact.phase in COMPLETED:
+                crashpoints.reached("engine.leaf-ended")
             decisions += advance.advance(run, fact, self._context.clock.now())
         if self._mail:
             self._context.wake(self.key)
@@ -106,7 +110,9 @@ class Actor:
         status = self._object.get("status") or {}
         if not status.get("phase"):
             self.run = Run()
-            return list(advance.advance(self.run, submitted, now))
+            taken = list(advance.advance(self.run, submitted, now))
+            crashpoints.reached("engine.taken")
+            return taken
         known = context.leaf_facts(self.namespace, self.name, self.uid)
         self.run, decisions = rebuild.rebuild(submitted, known, now)
         context.restore_locks(self.run)

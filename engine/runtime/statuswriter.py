@@ -15,7 +15,7 @@ from crds import hydration
 from engine.core import project
 from engine.core.decisions import Decision
 from engine.runtime.context import Context
-from kube import resources
+from kube import crashpoints, resources
 from kube.cluster import Object
 from kube.errors import Invalid, KubeError, NotFound
 
@@ -102,6 +102,7 @@ class StatusWriter:
         if not patch:
             return
         self._unwritten = patch
+        crashpoints.reached("engine.before-status")
         body = self._packed(patch)
         async with self._context.throttle.slot(self._actor.key):
             try:
@@ -118,6 +119,7 @@ class StatusWriter:
                     self._actor.name,
                     self._packed(patch),
                 )
+        crashpoints.reached("engine.finished" if run.finished else "engine.after-status")
         self._unwritten = {}
         self._ours[stored["metadata"]["resourceVersion"]] = None
         while len(self._ours) > OWN_WRITES:
