@@ -74,7 +74,7 @@ class Scalar(Enum):
     TIME = "time"  # RFC 3339 text
     ITEM = "item"  # any JSON, kept as it is
     ITEMS = "items"  # a list of any JSON; also a text with a tag (an extension)
-    AMOUNT = "amount"  # a number, or a text that holds one
+    AMOUNT = "amount"  # a number, or a text that holds one; kept as written
     INT64_OR_DURATION = "int64OrString"  # nanoseconds, or a Go duration
     PLUGIN = "plugin"  # an object with one key, the name of the plugin
 
@@ -91,7 +91,7 @@ Int32 = Annotated[int, Scalar.INT32]
 Time = Annotated[str, Scalar.TIME]
 Item = Annotated[Any, Scalar.ITEM]
 Items = Annotated[list[Any] | str, Scalar.ITEMS]
-Amount = Annotated[str, Scalar.AMOUNT]
+Amount = Annotated[float | str, Scalar.AMOUNT]
 Int64OrDuration = Annotated[int | str, Scalar.INT64_OR_DURATION]
 Plugin = Annotated[dict[str, Any], Scalar.PLUGIN]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from crds.artifacts import ArtifactGC, ArtifactPodMetadata
 from crds.shape import (
+    Amount,
     ConfigMapKey,
     Int32,
     IntOrString,
@@ -109,7 +110,7 @@ class Histogram(Shape, frozen=True):
     """Counts in buckets."""
 
     value: str = ""  # the number, with tags
-    buckets: list[float] | None = None  # upper bounds of the buckets
+    buckets: list[Amount] | None = None  # upper bounds of the buckets
 
 
 class Counter(Shape, frozen=True):
