@@ -37,7 +37,7 @@ def nodes_of(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
         text = inflater.decompress(base64.b64decode(packed, validate=True), MAX_INFLATED)
         if inflater.unconsumed_tail:
             raise HydrationError("status.compressedNodes: larger than any node table")
-        return dict(msgspec.json.decode(text))
+        return msgspec.json.decode(text, type=dict[str, dict[str, Any]])
     except (binascii.Error, zlib.error, msgspec.DecodeError, ValueError) as error:
         raise HydrationError(f"status.compressedNodes: {error}") from error
 

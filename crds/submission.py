@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 PREFIX = "workflows.argoproj.io/"
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class SubmissionError(ValueError):
@@ -25,8 +23,8 @@ class SubmissionError(ValueError):
 class Options:
     """What `submit` may change. Parameter values are texts."""
 
-    parameters: Mapping[str, Any] = field(default=EMPTY)
-    labels: Mapping[str, str] = field(default=EMPTY)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     entrypoint: str | None = None
     name: str | None = None
     generate_name: str | None = None

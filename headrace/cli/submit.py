@@ -15,6 +15,18 @@ from kube import resources
 from lang import yaml
 from lang.errors import LangError
 
+ORIGINS = {
+    "workflowtemplate": resources.WORKFLOW_TEMPLATES,
+    "workflowtemplates": resources.WORKFLOW_TEMPLATES,
+    "wftmpl": resources.WORKFLOW_TEMPLATES,
+    "clusterworkflowtemplate": resources.CLUSTER_WORKFLOW_TEMPLATES,
+    "clusterworkflowtemplates": resources.CLUSTER_WORKFLOW_TEMPLATES,
+    "cwft": resources.CLUSTER_WORKFLOW_TEMPLATES,
+    "cronworkflow": resources.CRON_WORKFLOWS,
+    "cronworkflows": resources.CRON_WORKFLOWS,
+    "cronwf": resources.CRON_WORKFLOWS,
+    "cwf": resources.CRON_WORKFLOWS,
+}
 OUTPUTS = click.Choice(["name", "json", "yaml", "wide"])
 
 
@@ -95,7 +107,7 @@ async def _bodies(
 ) -> list[dict[str, Any]]:
     if options["origin"]:
         kind, _, name = options["origin"].partition("/")
-        resource = submission.ORIGINS.get(kind.lower())
+        resource = ORIGINS.get(kind.lower())
         if resource is None or not name:
             raise click.UsageError(f"--from {options['origin']}: must be KIND/NAME")
         namespace = connection.namespace if resource.namespaced else None
