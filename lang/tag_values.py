@@ -61,7 +61,7 @@ class Scope:
 
 
 def nest(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"a.b": 1}` as `{"a": {"b": 1}}`. Where both `a` and `a.b` exist the scalar `a` is dropped."""
+    """`{"a.b": 1}` as `{"a": {"b": 1}}`; where both `a` and `a.b` exist the scalar is dropped."""
     tree: dict[str, Any] = {}
     for name in sorted(variables):
         parts = name.split(".")

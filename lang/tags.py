@@ -197,9 +197,8 @@ def _build_text(text: str, open_tags: bool) -> Any:
     except tag_scan.UnclosedTag as unclosed:
         if not open_tags:
             raise
-        assert unclosed.position is not None
-        head = tag_scan.scan(text[: unclosed.position])
-        return _text((*head, text[unclosed.position :]))
+        begin = len(text) - len(unclosed.rest) - len(tag_scan.OPEN)
+        return _text((*tag_scan.scan(text[:begin]), text[begin:]))
 
 
 def _text(segments: tuple[Segment, ...]) -> Any:

@@ -218,7 +218,8 @@ def _operate(symbol: str, left: Any, right: Any, position: int) -> Any:
             return _matches(symbol, left, right, position)
         case "+":
             return _add(left, right, position)
-    return _number(symbol, left, right, position)
+        case _:
+            return _number(symbol, left, right, position)
 
 
 def _number(symbol: str, left: Any, right: Any, position: int) -> float:
