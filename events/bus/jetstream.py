@@ -154,9 +154,7 @@ class JetStreamBus(Service):
         """See `Bus.table`."""
         if (known := self._tables.get(name)) is not None:
             return known
-        table = JetStreamTable(
-            self._context, f"{self.stream}_{name}", timeout=self._timing.publish
-        )
+        table = JetStreamTable(self._context, f"{self.stream}_{name}", timeout=self._timing.publish)
         self._tables[name] = table
         self.spawn(table.run(), f"table-{name}")
         return table
@@ -244,7 +242,9 @@ class JetStreamBus(Service):
         """Drop what is over the limits and dealt with by everybody."""
         state = (await self._context.stream_info(self.stream)).state
         consumers = await self._context.consumers_info(self.stream)
-        floors = [c.ack_floor.stream_seq for c in consumers if c.ack_floor and c.config.durable_name]
+        floors = [
+            c.ack_floor.stream_seq for c in consumers if c.ack_floor and c.config.durable_name
+        ]
         limits = self._limits
         over = 0
         if limits.max_messages:

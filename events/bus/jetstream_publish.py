@@ -98,9 +98,7 @@ class Publisher:
             await self._alone(batch[0])
             return
         messages = [pending.message for pending in batch]
-        ack = await wire.send_batch(
-            self._client, uuid.uuid4().hex, messages, self._attempt_timeout
-        )
+        ack = await wire.send_batch(self._client, uuid.uuid4().hex, messages, self._attempt_timeout)
         if ack.error is None:
             first = ack.seq - len(batch) + 1
             for offset, pending in enumerate(batch):

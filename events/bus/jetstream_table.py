@@ -208,5 +208,3 @@ def _newest(batch: list[_Commit]) -> list[wire.Wire]:
             by_subject.pop(message.subject, None)
             by_subject[message.subject] = message
     return list(by_subject.values())
-
-

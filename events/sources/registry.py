@@ -1,0 +1,25 @@
+"""Every source type headrace serves: spec key, CloudEvent type, implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from events.sources import github, webhook
+from events.sources.contract import Source
+
+
+class SourceType(NamedTuple):
+    """`event_type` is the CloudEvent type, which is not always the spec's key."""
+
+    event_type: str
+    make: Callable[[], Source]
+
+
+SOURCES: dict[str, SourceType] = {
+    "github": SourceType("github", github.Github),
+    "webhook": SourceType("webhook", webhook.Webhook),
+}
+
+# Keys of an EventSource's spec that are no event types.
+OTHER_FIELDS = frozenset({"eventBusName", "replicas", "template", "service"})

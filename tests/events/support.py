@@ -1,0 +1,136 @@
+"""Shared by the tests of this folder: served events without an API server, a bare HTTP client."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from events.bus.contract import Bus
+from events.secrets import Secrets
+from events.sources import registry
+from events.sources.contract import SourceContext, SourceServices
+from events.sources.event_filter import EventFilter
+from events.sources.http_gateway import GatewaySettings, HttpGateway
+from kube.clock import SystemClock
+from kube.cluster import Cluster, Object
+from kube.errors import NotFound
+from kube.resources import Resource
+
+
+class SecretsOnly:
+    """Just enough of a cluster to read Secrets from: name to key to value."""
+
+    def __init__(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
+        self.secrets = {name: dict(values) for name, values in secrets.items()}
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
+        if name not in self.secrets:
+            raise NotFound(name)
+        data = {k: base64.b64encode(v.encode()).decode() for k, v in self.secrets[name].items()}
+        return {"metadata": {"name": name}, "data": data}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Served:
+    services: SourceServices
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def serve(
+        self, bus: Bus, kind: str, event: str, spec: Mapping[str, Any], source: str = "hooks"
+    ) -> None:
+        """Run one event and wait until it is ready; raises what it raised."""
+        expression = (spec.get("filter") or {}).get("expression")
+        context = SourceContext(
+            "argo",
+            source,
+            event,
+            registry.SOURCES[kind].event_type,
+            f"spec.{kind}.{event}",
+            spec,
+            bus,
+            "argo_default",
+            self.services,
+            EventFilter(expression) if expression else None,
+        )
+        ready = asyncio.Event()
+        task = asyncio.create_task(
+            registry.SOURCES[kind].make().run(context, lambda note="": ready.set())
+        )
+        self.tasks.append(task)
+        waiter = asyncio.create_task(ready.wait())
+        async with asyncio.timeout(5):
+            await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        waiter.cancel()
+        if task.done():
+            self.tasks.remove(task)
+            await task
+
+
+@asynccontextmanager
+async def serving(
+    secrets: Mapping[str, Mapping[str, str]], settings: GatewaySettings | None = None
+) -> AsyncIterator[Served]:
+    clock = SystemClock()
+    store = Secrets(cast("Cluster", SecretsOnly(secrets)), clock)
+    gateway = HttpGateway(settings)
+    await gateway.start()
+    await store.start()
+    served = Served(SourceServices(gateway, store, clock))
+    try:
+        yield served
+    finally:
+        for task in served.tasks:
+            task.cancel()
+        await asyncio.gather(*served.tasks, return_exceptions=True)
+        await store.stop()
+        await gateway.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def read_answer(reader: asyncio.StreamReader, *, head_only: bool = False) -> Answer:
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    length = 0 if head_only else int(headers.get("content-length", "0"))
+    return Answer(int(lines[0].split(" ")[1]), headers, await reader.readexactly(length))
+
+
+async def request(
+    port: int,
+    method: str,
+    path: str,
+    headers: Sequence[Sequence[str]] = (),
+    body: bytes | None = None,
+) -> Answer:
+    """One request on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        lines = [f"{method} {path} HTTP/1.1", "Host: x"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""))
+        async with asyncio.timeout(15):
+            return await read_answer(reader, head_only=method == "HEAD")
+    finally:
+        writer.close()

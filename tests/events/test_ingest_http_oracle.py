@@ -1,0 +1,96 @@
+"""Every recorded HTTP ingestion of the types served: status, body and the event's payload.
+
+Left out: ids and times (ours are derived from the delivery) and the bus subject (ours also
+names the namespace and the bus, so that two namespaces may share a server).
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events import cloudevent
+from events.bus import memory
+from events.sources import registry
+from events.sources.contract import SourceError
+from tests.events.support import Answer, Served, free_port, request, serving
+
+ORACLE = json.loads(
+    (Path(__file__).parent.parent / "oracles/data/events/ingest-http.json").read_text()
+)
+EVENTS: dict[str, dict[str, Any]] = {
+    kind: events for kind, events in ORACLE["eventSource"]["spec"].items()
+}
+PORT_KINDS = {
+    int((entry.get("webhook") or entry)["port"]): kind
+    for kind, events in EVENTS.items()
+    for entry in events.values()
+}
+CASES = [c for c in ORACLE["cases"] if PORT_KINDS[c["port"]] in registry.SOURCES]
+
+
+def wanted_event(case: dict[str, Any]) -> tuple[str, str] | None:
+    """The event whose endpoint is the case's path, if there is just one."""
+    kind = PORT_KINDS[case["port"]]
+    for name, entry in EVENTS[kind].items():
+        if (entry.get("webhook") or entry)["endpoint"] == case["path"].partition("?")[0]:
+            return kind, name
+    return None
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async with serving(ORACLE["secrets"]) as found:
+        yield found
+
+
+async def serve_for(served: Served, bus: memory.MemoryBus, case: dict[str, Any]) -> int:
+    """Serve what the case needs on a port of its own; the whole type where the path is odd."""
+    port = free_port()
+    kind = PORT_KINDS[case["port"]]
+    exact = wanted_event(case)
+    for name, entry in EVENTS[kind].items():
+        if exact is not None and name != exact[1]:
+            continue
+        if exact is None and (entry.get("filter") or {}).get("expression"):
+            continue
+        spec = copy.deepcopy(entry)
+        (spec.get("webhook") or spec)["port"] = str(port)
+        if name == "noslash":
+            with pytest.raises(SourceError, match="slash"):
+                await served.serve(bus, kind, name, spec)
+            continue
+        await served.serve(bus, kind, name, spec)
+    return port
+
+
+async def send(port: int, case: dict[str, Any]) -> Answer:
+    body = None
+    if "body" in case:
+        body = case["body"].encode()
+    if "bodyBase64" in case:
+        body = base64.b64decode(case["bodyBase64"])
+    return await request(port, case["method"], case["path"], case.get("headers", ()), body)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])
+async def test_agrees_with_the_recording(served: Served, case: dict[str, Any]) -> None:
+    bus = memory.MemoryBus()
+    port = await serve_for(served, bus, case)
+    answer = await send(port, case)
+    expected = case["answer"]
+    assert (answer.status, answer.body.decode()) == (expected["status"], expected["body"])
+    assert answer.headers.get("content-type") == expected.get("contentType")
+    stored = [cloudevent.decode(d.message.data) async for d in bus.replay()]
+    assert len(stored) == len(expected["events"])
+    for event, wanted in zip(stored, expected["events"], strict=True):
+        for field in ("source", "subject", "type", "datacontenttype", "specversion"):
+            assert getattr(event, field) == wanted[field]
+        data = base64.b64decode(wanted["data_base64"]).decode("utf-8", "replace")
+        assert event.data.decode() == data
