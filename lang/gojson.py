@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from lang import strconv
 from lang.errors import ErrorKind, LangError
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -306,3 +307,48 @@ def type_name(value: Any) -> str:
             return "object"
         case _:
             return "number"
+
+
+def as_floats(value: Any) -> Any:
+    """A parsed tree with numbers as Go decodes them without a type: float64, printed anew."""
+    match value:
+        case bool() | str() | None:
+            return value
+        case int() | float():
+            return RawFloat(strconv.format_float_json(float(value)))
+        case list():
+            return [as_floats(item) for item in value]
+        case dict():
+            return {key: as_floats(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def any_string(value: Any) -> str | None:
+    """A parameter value as text: numbers without an exponent, lists and objects as nothing.
+
+    Semantics: Argo's `AnyString`. Raises LangError(VALUE) for a number no float64 holds.
+    """
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return strconv.format_float(_float64(value))
+        case _:
+            return ""
+
+
+def _float64(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if number in (float("inf"), float("-inf")):
+        message = (
+            f"json: cannot unmarshal number {dumps(value)}"
+            " into Go struct field Parameter.value of type float64"
+        )
+        raise LangError(ErrorKind.VALUE, message)
+    return number

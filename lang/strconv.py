@@ -102,11 +102,20 @@ def format_float(value: float) -> str:
 
 
 def format_float_g(value: float) -> str:
-    """As `%v` prints a float64: the shortest form, with an exponent below 1e-4 and from 1e21."""
+    """As `%v` prints a float64: shortest digits, an exponent below 1e-4 and from 1e6 on."""
+    return _shortest(value, 1e-4, 6)
+
+
+def format_float_json(value: float) -> str:
+    """As `encoding/json` writes a float64: an exponent below 1e-6 and from 1e21 on."""
+    return _shortest(value, 1e-6, 21).replace("e-0", "e-")
+
+
+def _shortest(value: float, low: float, high: int) -> str:
     magnitude = abs(value)
     if value != value or magnitude == float("inf") or magnitude == 0:
         return format_float(value)
-    if 1e-4 <= magnitude < 1e21:
+    if low <= magnitude < 10.0**high:
         return format_float(value)
     sign, digits, exponent = Decimal(repr(value)).as_tuple()
     assert isinstance(exponent, int)
