@@ -45,6 +45,10 @@ class Requirement:
                 return value is not None and value in self.values
             case "notin" | "!=":
                 return value is None or value not in self.values
+            case _:
+                return self._compare(value)
+
+    def _compare(self, value: str | None) -> bool:
         number = None if value is None else _integer(value)
         if number is None:
             return False
