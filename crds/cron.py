@@ -43,8 +43,8 @@ class CronWorkflowStatus(Shape, frozen=True):
 class CronWorkflow(Shape, frozen=True):
     """Workflows on a schedule."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # CronWorkflow
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always CronWorkflow
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: CronWorkflowSpec | None = None  # what runs when
     status: CronWorkflowStatus | None = None  # what ran

@@ -31,7 +31,7 @@ class WorkflowEventBindingSpec(Shape, frozen=True):
 class WorkflowEventBinding(Shape, frozen=True):
     """Events posted to the server start workflows."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # WorkflowEventBinding
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always WorkflowEventBinding
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: WorkflowEventBindingSpec | None = None  # which events start what

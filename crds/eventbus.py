@@ -133,8 +133,8 @@ class BusConfig(Shape, frozen=True):
 class EventBus(Shape, frozen=True):
     """What carries the events of a namespace."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # EventBus
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always EventBus
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: EventBusSpec | None = None  # which bus
     status: JsonDict | None = None  # conditions; written by the controller

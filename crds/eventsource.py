@@ -102,8 +102,8 @@ class EventSourceSpec(Shape, frozen=True):
 class EventSource(Shape, frozen=True):
     """Where events come from."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # EventSource
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always EventSource
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: EventSourceSpec | None = None  # the events
     status: JsonDict | None = None  # conditions; written by the controller

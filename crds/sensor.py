@@ -177,8 +177,8 @@ class SensorSpec(Shape, frozen=True):
 class Sensor(Shape, frozen=True):
     """Waits for events and does something."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # Sensor
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always Sensor
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: SensorSpec | None = None  # which events, and what they do
     status: JsonDict | None = None  # conditions; written by the controller

@@ -35,8 +35,8 @@ class WorkflowTaskSetStatus(Shape, frozen=True):
 class WorkflowTaskSet(Shape, frozen=True):
     """HTTP and plugin work of one workflow."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # WorkflowTaskSet
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always WorkflowTaskSet
     metadata: ObjectMeta | None = None  # the workflow's name
     spec: WorkflowTaskSetSpec | None = None  # work to do
     status: WorkflowTaskSetStatus | None = None  # results
@@ -45,8 +45,8 @@ class WorkflowTaskSet(Shape, frozen=True):
 class WorkflowTaskResult(NodeResult, frozen=True):
     """Outputs and progress of one pod; the result is at the top level."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # WorkflowTaskResult
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always WorkflowTaskResult
     metadata: ObjectMeta | None = None  # the node's id
 
 
@@ -86,8 +86,8 @@ class ArtifactGCTaskStatus(Shape, frozen=True):
 class WorkflowArtifactGCTask(Shape, frozen=True):
     """Artifacts to delete for one workflow."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # WorkflowArtifactGCTask
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always WorkflowArtifactGCTask
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: ArtifactGCSpec | None = None  # what to delete
     status: ArtifactGCTaskStatus | None = None  # what became of it

@@ -125,8 +125,8 @@ class WorkflowSpec(Shape, frozen=True):
 class Workflow(Shape, frozen=True):
     """One run: what to do, and how far it is."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # Workflow
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always Workflow
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: WorkflowSpec | None = None  # what to do
     status: JsonDict | None = None  # how far it is; written by the engine
@@ -135,8 +135,8 @@ class Workflow(Shape, frozen=True):
 class WorkflowTemplate(Shape, frozen=True):
     """A library of templates, and a spec that can be run as it is."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # WorkflowTemplate
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always WorkflowTemplate
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: WorkflowSpec | None = None  # the stored spec
 
@@ -144,7 +144,7 @@ class WorkflowTemplate(Shape, frozen=True):
 class ClusterWorkflowTemplate(Shape, frozen=True):
     """A WorkflowTemplate for all namespaces."""
 
-    api_version: str = ""  # argoproj.io/v1alpha1
-    kind: str = ""  # ClusterWorkflowTemplate
+    api_version: str = ""  # always argoproj.io/v1alpha1
+    kind: str = ""  # always ClusterWorkflowTemplate
     metadata: ObjectMeta | None = None  # name, labels and so on
     spec: WorkflowSpec | None = None  # the stored spec

@@ -108,19 +108,26 @@ _SCALARS = {
     "datetime": "time",
     "object": "json",
     "bytearray": "string",
+    "bytes": "string",
 }
 _LIST = re.compile(r"List\[(.*)\]")
 _MAP = re.compile(r"Dict\[str, (.*)\]")
 
 
-def table() -> dict[str, dict[str, str]]:
-    """Every type reachable from ROOTS: its fields in the grammar of `crds.kubernetes`."""
+def reachable(roots: list[str]) -> dict[str, dict[str, str]]:
+    """Every type reachable from `roots`: its fields in the grammar of `crds.kubernetes`."""
     found: dict[str, dict[str, str]] = {}
-    waiting = list(ROOTS)
+    waiting = list(roots)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found[name] = _fields(name, waiting)
+    return dict(sorted(found.items()))
+
+
+def table() -> dict[str, dict[str, str]]:
+    """The types inside Argo's kinds, with what Argo adds to containers."""
+    found = reachable(ROOTS)
     for name, extra in _CONTAINER_EXTRAS.items():
         fields = {**found["Container"], **extra}
         if name == "ScriptTemplate":
@@ -136,8 +143,9 @@ def _fields(name: str, waiting: list[str]) -> dict[str, str]:
     fields = {}
     for attribute, written in model.openapi_types.items():
         kind = _kind(f"{name}.{attribute}", attribute, written, waiting)
-        declared = model.model_fields.get(attribute) or model.model_fields[f"var{attribute}"]
-        required = declared.is_required()
+        names = (attribute, f"var{attribute}", f"var_{attribute}", f"{attribute}_")
+        declared = next(filter(None, map(model.model_fields.get, names)), None)
+        required = declared is not None and declared.is_required()
         field = model.attribute_map[attribute]
         optional = f"{name}.{field}" in DEFAULTS
         fields[field] = kind + ("!" if required and not optional else "")
@@ -168,4 +176,8 @@ _ANY = frozenset({"ManagedFieldsEntry.fields_v1"})
 def _model(name: str) -> Any:
     from kubernetes.client import models
 
-    return getattr(models, f"V1{name}", None) or getattr(models, f"CoreV1{name}")
+    for spelling in (f"V1{name}", f"CoreV1{name}", name):
+        found = getattr(models, spelling, None)
+        if found is not None:
+            return found
+    raise LookupError(f"the client has no model {name}")

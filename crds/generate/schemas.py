@@ -95,9 +95,12 @@ class Builder:
         if "items" in schema:
             schema["items"] = dict(schema["items"])
             _apply(schema["items"], [f"{place}[]" for place in places])
+        for place in places:
+            if place in limits.INSIDE:
+                _apply_inside(schema, *limits.INSIDE[place])
         if description := comments.of_field(kind, attribute):
+            schema.pop("description", None)
             schema = {"description": description, **schema}
-            schema["description"] = description
         return schema
 
     def _hint(self, hint: Any) -> Schema:
@@ -182,3 +185,11 @@ def _apply(schema: Schema, places: list[str]) -> None:
         schema.update(limits.LIMITS.get(place, {}))
         if rules := limits.RULES.get(place):
             schema["x-kubernetes-validations"] = rules
+
+
+def _apply_inside(
+    schema: Schema, name: str, bounds: dict[str, Any], rules: list[dict[str, str]]
+) -> None:
+    properties = schema["properties"] = dict(schema["properties"])
+    listed = properties[name] = {**properties[name], **bounds}
+    listed["items"] = {**listed["items"], "x-kubernetes-validations": rules}
