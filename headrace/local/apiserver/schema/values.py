@@ -141,12 +141,11 @@ def _one_of_words(words: list[Any]) -> Check:
 
 def _sizes(schema: dict[str, Any]) -> list[Check]:
     found: list[Check] = []
-    for of, most, least, words in (
-        (list, "maxItems", "minItems", "items"),
-        (dict, "maxProperties", "minProperties", "properties"),
-    ):
-        if most in schema or least in schema:
-            found.append(_size(of, schema.get(least), schema.get(most), words))
+    if "minItems" in schema or "maxItems" in schema:
+        found.append(_size(list, schema.get("minItems"), schema.get("maxItems"), "items"))
+    if "minProperties" in schema or "maxProperties" in schema:
+        least, most = schema.get("minProperties"), schema.get("maxProperties")
+        found.append(_size(dict, least, most, "properties"))
     return found
 
 
