@@ -113,9 +113,16 @@ class Table(Protocol):
     without an earlier one. It returns when durable; concurrent commits share one disk write.
     """
 
-    async def commit(self, changes: Mapping[str, bytes | None], *, ttl: float = 0) -> None:
-        """Set or (None) delete keys. `ttl` > 0 lets the values set expire after that many
-        seconds. Raises BusUnavailable (nothing later may be assumed), Fenced."""
+    async def commit(
+        self,
+        changes: Mapping[str, bytes | None],
+        expiring: Mapping[str, bytes] | None = None,
+        *,
+        ttl: float = 0,
+    ) -> None:
+        """Set or (None) delete keys; also set `expiring`, which vanish after `ttl` seconds
+        (0: never). An empty value is as good as none. Raises BusUnavailable (nothing later may
+        be assumed), Fenced."""
         ...
 
     def scan(self, pattern: str) -> AsyncIterator[tuple[str, bytes]]:

@@ -49,12 +49,20 @@ class JetStreamTable:
         self._last = -1
         self._log = structlog.get_logger("events.bus.table")
 
-    async def commit(self, changes: Mapping[str, bytes | None], *, ttl: float = 0) -> None:
+    async def commit(
+        self,
+        changes: Mapping[str, bytes | None],
+        expiring: Mapping[str, bytes] | None = None,
+        *,
+        ttl: float = 0,
+    ) -> None:
         """See `Table.commit`."""
-        if not changes:
+        if not changes and not expiring:
             return
         deadline = asyncio.get_running_loop().time() + self._timeout
-        commit = _Commit([self._wire(k, v, ttl) for k, v in changes.items()], deadline)
+        messages = [self._wire(key, value, 0) for key, value in changes.items()]
+        messages += [self._wire(key, value, ttl) for key, value in (expiring or {}).items()]
+        commit = _Commit(messages, deadline)
         self._queue.append(commit)
         self._arrived.set()
         try:

@@ -189,7 +189,13 @@ class MemoryTable:
         self._name = name
         self._owner = 0
 
-    async def commit(self, changes: Mapping[str, bytes | None], *, ttl: float = 0) -> None:
+    async def commit(
+        self,
+        changes: Mapping[str, bytes | None],
+        expiring: Mapping[str, bytes] | None = None,
+        *,
+        ttl: float = 0,
+    ) -> None:
         """Apply all changes at once."""
         await asyncio.sleep(0)
         owners = self._store.owners
@@ -198,8 +204,8 @@ class MemoryTable:
         if owners[self._name] != self._owner:
             raise Fenced(f"table {self._name} has another writer")
         table = self._store.tables.setdefault(self._name, {})
-        for key, value in changes.items():
-            if value is None:
+        for key, value in {**changes, **(expiring or {})}.items():
+            if not value:
                 table.pop(key, None)
             else:
                 table[key] = value

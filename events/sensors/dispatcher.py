@@ -1,0 +1,392 @@
+"""One bus: every event is matched once against all Sensors, and acknowledged once it is settled.
+
+An index from (event source, event name) finds the dependencies, so an event costs what it
+concerns. Deciding (transform, filters, conditions) is done here, in stream order; firings run
+beside it in their lanes, so a slow trigger delays nobody. When the table cannot be written the
+dispatcher ends and is started again from what is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from events import cloudevent, trace
+from events.bus.contract import Bus, BusError, Delivered, Subscription, Table
+from events.cloudevent import BadEvent, CloudEvent
+from events.ledger import records
+from events.ledger.records import Arrived, Firing, Outcome, State
+from events.sensors import filters, scripts
+from events.sensors.compiled import Dependency, Sensor, Trigger
+from events.sensors.firings import Firings
+from events.sensors.joins import JoinId, Joins
+from events.sensors.payload import Payload
+from events.triggers.contract import TriggerServices
+from kube import crashpoints
+from kube.service import Service
+from lang.errors import LangError
+
+_DURABLE = "sensors"
+_PROGRESS_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class _Ticket:
+    """A delivered event and how much of it is still to be settled."""
+
+    delivered: Delivered
+    left: int = 0
+
+
+@dataclass(slots=True)
+class _Decision:
+    """What deciding one event came to: records to write, firings to start."""
+
+    changes: dict[str, bytes | None] = field(default_factory=dict)
+    ended: dict[str, bytes] = field(default_factory=dict)
+    filtered: list[Outcome] = field(default_factory=list)
+    direct: list[Firing] = field(default_factory=list)
+    written: list[Firing] = field(default_factory=list)
+
+
+class Dispatcher(Service):
+    """See the module. `ttl`: seconds for which settled outcomes are kept."""
+
+    def __init__(self, bus: Bus, services: TriggerServices, name: str, *, ttl: float) -> None:
+        super().__init__(f"events.sensors.{name}")
+        self._bus = bus
+        self._services = services
+        self._ttl = ttl
+        self._table: Table = bus.table(records.TABLE)
+        self._firings = Firings(self._table, services, self._find, ttl)
+        self._joins = Joins()
+        self._sensors: dict[tuple[str, str], Sensor] = {}
+        self._index: dict[tuple[str, str, str], dict[tuple[str, str], list[Dependency]]] = {}
+        self._inflight: dict[int, _Ticket] = {}
+        self._subscription: Subscription | None = None
+        self._resets_changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Load what waits, then take events until stopped."""
+        pending = await self._load()
+        self._subscription = await self._bus.subscribe(_DURABLE)
+        self.mark_started()
+        try:
+            await self._drop_orphans()
+            for firing in pending:
+                self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
+            self.spawn(self._report_progress(), "progress")
+            self.spawn(self._reset_conditions(), "resets")
+            while True:
+                await self._take(await self._subscription.next())
+        finally:
+            with contextlib.suppress(BusError):
+                await self._subscription.close()
+
+    # -- sensors ------------------------------------------------------------------------
+
+    def put(self, sensor: Sensor) -> None:
+        """A Sensor is new or edited."""
+        key = (sensor.namespace, sensor.name)
+        self._unindex(key)
+        self._sensors[key] = sensor
+        for dependency in sensor.dependencies.values():
+            place = (sensor.namespace, dependency.source, dependency.event)
+            self._index.setdefault(place, {}).setdefault(key, []).append(dependency)
+        self._resets_changed.set()
+        if self._subscription is not None:
+            self.spawn(self._drop_orphans(), "orphans")
+
+    def drop(self, namespace: str, name: str) -> None:
+        """A Sensor is gone (or uses another bus now)."""
+        key = (namespace, name)
+        self._unindex(key)
+        if self._sensors.pop(key, None) is not None and self._subscription is not None:
+            self.spawn(self._drop_orphans(), "orphans")
+
+    def _unindex(self, key: tuple[str, str]) -> None:
+        known = self._sensors.get(key)
+        for dependency in known.dependencies.values() if known else ():
+            place = (key[0], dependency.source, dependency.event)
+            entries = self._index.get(place, {})
+            entries.pop(key, None)
+            if not entries:
+                self._index.pop(place, None)
+
+    def _find(self, namespace: str, name: str) -> Sensor | None:
+        return self._sensors.get((namespace, name))
+
+    # -- events -------------------------------------------------------------------------
+
+    async def _take(self, delivered: Delivered) -> None:
+        crashpoints.reached("sensor.delivered")
+        assert self._subscription is not None
+        if delivered.sequence in self._inflight:
+            await self._subscription.progress(delivered)
+            return
+        ticket = self._inflight[delivered.sequence] = _Ticket(delivered)
+        try:
+            event = cloudevent.decode(delivered.message.data)
+        except BadEvent as error:
+            self.log.error("undecodable_event", sequence=delivered.sequence, error=str(error))
+            await self._undecodable(ticket, str(error))
+            return
+        known = await self._outcomes(event.id) if delivered.attempt > 1 else frozenset()
+        decision = self._decide(event, delivered, known)
+        if decision.filtered:
+            key = records.filtered_key(event.id)
+            decision.ended[key] = records.encode(decision.filtered)
+        crashpoints.reached("sensor.decided")
+        ticket.left = len(decision.direct) + 1
+        writes = bool(decision.changes or decision.ended)
+        if writes:
+            self._start(self._write(ticket, decision), "write")
+        for firing in decision.direct:
+            self._start(self._firings.run(firing, lambda: self._settled(ticket)), "firing")
+        if not writes:
+            self._settled(ticket)
+
+    async def _undecodable(self, ticket: _Ticket, why: str) -> None:
+        identity = ticket.delivered.message.id or str(ticket.delivered.sequence)
+        outcome = Outcome(State.DEAD, "", "", "", self._services.clock.now(), reason=why)
+        key = records.out_key(identity, "", "", "")
+        ticket.left = 1
+        await self._table.commit({}, {key: records.encode(outcome)}, ttl=self._ttl)
+        self._settled(ticket)
+
+    def _decide(self, event: CloudEvent, delivered: Delivered, known: frozenset[str]) -> _Decision:
+        decision = _Decision()
+        namespace = self._namespace(delivered)
+        place = (namespace, event.source, event.subject)
+        for key, dependencies in self._index.get(place, {}).items():
+            sensor = self._sensors[key]
+            for dependency in dependencies:
+                self._decide_one(decision, sensor, dependency, (event, delivered, known))
+        return decision
+
+    def _namespace(self, delivered: Delivered) -> str:
+        # A bus belongs to one namespace: the first part of its stream's name.
+        return delivered.message.subject.partition(".")[0].partition("_")[0]
+
+    def _decide_one(
+        self,
+        decision: _Decision,
+        sensor: Sensor,
+        dependency: Dependency,
+        arrival: tuple[CloudEvent, Delivered, frozenset[str]],
+    ) -> None:
+        event, delivered, known = arrival
+        passed, why = _passes(event, dependency)
+        if passed is None:
+            decision.filtered.append(
+                Outcome(
+                    State.FILTERED,
+                    sensor.namespace,
+                    sensor.name,
+                    dependency.name,
+                    self._services.clock.now(),
+                    reason=why,
+                    sequence=delivered.sequence,
+                )
+            )
+            return
+        arrived = Arrived(
+            msgspec.Raw(cloudevent.encode(passed)),
+            event.id,
+            delivered.sequence,
+            delivered.stored_at,
+            delivered.message.headers.get(trace.TRACEPARENT, ""),
+        )
+        for trigger in sensor.triggers.values():
+            if dependency.name not in trigger.names:
+                continue
+            if records.out_key(event.id, sensor.uid, dependency.name, trigger.name) in known:
+                continue
+            if trigger.joins:
+                self._join(decision, sensor, trigger, (dependency.name, arrived))
+            elif trigger.condition.eval({dependency.name}):
+                decision.direct.append(self._firing(sensor, trigger, {dependency.name: arrived}))
+
+    def _join(
+        self,
+        decision: _Decision,
+        sensor: Sensor,
+        trigger: Trigger,
+        arrival: tuple[str, Arrived],
+    ) -> None:
+        dependency, arrived = arrival
+        if self._joins.holds(sensor, trigger, dependency, arrived.id):
+            return
+        complete, superseded = self._joins.arrive(sensor, trigger, dependency, arrived)
+        if superseded is not None:
+            why = f"superseded by event {arrived.id}"
+            key = records.out_key(superseded.id, sensor.uid, dependency, trigger.name)
+            decision.ended[key] = self._ended(sensor, trigger, dependency, superseded, why)
+        if complete is None:
+            key = records.join_key(sensor.uid, trigger.name, dependency)
+            decision.changes[key] = records.encode(arrived)
+            waiting = self._firing(sensor, trigger, {dependency: arrived})
+            waiting.key = ""
+            decision.changes |= self._firings.outcomes(
+                waiting, State.PENDING, reason="waits for other events"
+            )
+            return
+        firing = self._firing(sensor, trigger, complete)
+        for name in complete:
+            decision.changes[records.join_key(sensor.uid, trigger.name, name)] = None
+        decision.changes[f"fire.{firing.key}"] = records.encode(firing)
+        decision.changes |= self._firings.outcomes(firing, State.PENDING)
+        decision.written.append(firing)
+
+    def _firing(self, sensor: Sensor, trigger: Trigger, events: dict[str, Arrived]) -> Firing:
+        ids = {arrived.id for arrived in events.values()}
+        return Firing(
+            key=records.firing_key(ids, sensor.uid, trigger.name, sensor.generation),
+            namespace=sensor.namespace,
+            sensor=sensor.name,
+            sensor_uid=sensor.uid,
+            trigger=trigger.name,
+            generation=sensor.generation,
+            events=dict(events),
+            created=self._services.clock.now(),
+        )
+
+    def _ended(
+        self, sensor: Sensor, trigger: Trigger, dependency: str, arrived: Arrived, why: str
+    ) -> bytes:
+        return records.encode(
+            Outcome(
+                State.FILTERED,
+                sensor.namespace,
+                sensor.name,
+                dependency,
+                self._services.clock.now(),
+                trigger=trigger.name,
+                reason=why,
+                sequence=arrived.sequence,
+            )
+        )
+
+    async def _write(self, ticket: _Ticket, decision: _Decision) -> None:
+        await self._table.commit(decision.changes, decision.ended, ttl=self._ttl)
+        crashpoints.reached("sensor.recorded")
+        for firing in decision.written:
+            self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
+        self._settled(ticket)
+
+    def _settled(self, ticket: _Ticket) -> None:
+        ticket.left -= 1
+        if ticket.left == 0 and self._inflight.pop(ticket.delivered.sequence, None) is not None:
+            self._start(self._acknowledge(ticket.delivered), "ack")
+
+    async def _acknowledge(self, delivered: Delivered) -> None:
+        assert self._subscription is not None
+        await self._subscription.ack(delivered)
+        crashpoints.reached("sensor.acknowledged")
+
+    async def _outcomes(self, event_id: str) -> frozenset[str]:
+        """The units of an event that are written down already (it is delivered again)."""
+        prefix = records.filtered_key(event_id).removesuffix("=")
+        return frozenset([key async for key, _ in self._table.scan(f"{prefix}>")])
+
+    # -- keeping ------------------------------------------------------------------------
+
+    async def _load(self) -> list[Firing]:
+        async for key, value in self._table.scan("join.>"):
+            self._joins.load(key, records.decode_arrived(value))
+        return [records.decode_firing(value) async for _, value in self._table.scan("fire.>")]
+
+    async def _drop_orphans(self) -> None:
+        """Forget what waits for a trigger or dependency that is no more."""
+        by_uid = {sensor.uid: sensor for sensor in self._sensors.values()}
+        for join, waiting in list(self._joins.waiting.items()):
+            sensor = by_uid.get(join[0])
+            trigger = sensor.triggers.get(join[1]) if sensor else None
+            names = trigger.names if trigger is not None and trigger.joins else frozenset()
+            gone = [name for name in waiting if name not in names]
+            if gone:
+                await self._forget(join, gone, "the sensor no longer waits for it")
+
+    async def _forget(self, join: JoinId, names: list[str], why: str) -> None:
+        waiting = self._joins.waiting.get(join, {})
+        changes: dict[str, bytes | None] = {}
+        ended: dict[str, bytes] = {}
+        for name in names:
+            arrived = waiting.pop(name, None)
+            if arrived is None:
+                continue
+            changes[records.join_key(*join, name)] = None
+            ended[records.out_key(arrived.id, join[0], name, join[1])] = records.encode(
+                Outcome(
+                    State.FILTERED,
+                    "",
+                    "",
+                    name,
+                    self._services.clock.now(),
+                    trigger=join[1],
+                    reason=why,
+                    sequence=arrived.sequence,
+                )
+            )
+        if not waiting:
+            self._joins.waiting.pop(join, None)
+        await self._table.commit(changes, ended, ttl=self._ttl)
+
+    async def _reset_conditions(self) -> None:
+        """Clear half-arrived conditions at the times their triggers name, missed ones too."""
+        clock = self._services.clock
+        while True:
+            self._resets_changed.clear()
+            now = datetime.fromtimestamp(clock.now(), UTC)
+            upcoming: list[datetime] = []
+            for sensor in list(self._sensors.values()):
+                for trigger in sensor.triggers.values():
+                    for schedule in trigger.resets:
+                        await self._reset(sensor, trigger, schedule.previous(now))
+                        if (following := schedule.next(now)) is not None:
+                            upcoming.append(following)
+            wait = min((u.timestamp() for u in upcoming), default=clock.now() + 3600.0)
+            sleep = asyncio.ensure_future(clock.sleep_until(wait))
+            changed = asyncio.ensure_future(self._resets_changed.wait())
+            try:
+                await asyncio.wait({sleep, changed}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleep.cancel()
+                changed.cancel()
+
+    async def _reset(self, sensor: Sensor, trigger: Trigger, since: datetime | None) -> None:
+        if since is None:
+            return
+        join = (sensor.uid, trigger.name)
+        waiting = self._joins.waiting.get(join, {})
+        old = [name for name, a in waiting.items() if a.stored_at < since.timestamp()]
+        if old:
+            await self._forget(join, old, "conditionsReset")
+
+    async def _report_progress(self) -> None:
+        while True:
+            await asyncio.sleep(_PROGRESS_SECONDS)
+            for ticket in list(self._inflight.values()):
+                if self._subscription is not None:
+                    await self._subscription.progress(ticket.delivered)
+
+    def _start(self, body: Coroutine[Any, Any, None], name: str) -> None:
+        self.spawn(body, name)
+
+
+def _passes(event: CloudEvent, dependency: Dependency) -> tuple[CloudEvent | None, str]:
+    """(the transformed event, "") when it passes, else (None, why not)."""
+    try:
+        changed = scripts.transform(dependency.transform, event)
+    except LangError as error:
+        return None, f"transform: {error.message}"
+    verdict = filters.evaluate(dependency.filters, dependency.operator, Payload(changed))
+    if verdict.passed:
+        return changed, ""
+    return None, verdict.error or "the filters do not match"

@@ -1,0 +1,169 @@
+"""Trigger parameters: what is taken from the events (`src`), and where it is put (`dest`).
+
+A value is only ever a value: it is set with sjson, once, never scanned again.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lang.gjson import Result
+
+from events.cloudevent import CloudEvent
+from events.sensors.payload import Payload, lookup
+from lang import gjson, gojson, gotemplate, sjson
+from lang.errors import LangError
+
+Events = Mapping[str, CloudEvent]
+"""The events of a firing, by dependency name."""
+
+
+class ParameterError(Exception):
+    """A parameter could not be resolved or put in place: the firing fails."""
+
+
+class Resolved(NamedTuple):
+    """A value: its text, and its raw JSON when it is anything but text."""
+
+    text: str
+    type: str
+    raw: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether `useRawData` makes no difference."""
+        return self.type == "String"
+
+
+def _text(value: str) -> Resolved:
+    return Resolved(value, "String", gojson.dumps(value))
+
+
+def resolve(src: Mapping[str, Any], events: Events) -> Resolved | None:
+    """The value of `src`; None when the dependency has no event and there is no default.
+
+    Raises ParameterError.
+    """
+    name = str(src.get("dependencyName") or "")
+    default = src.get("value")
+    event = events.get(name)
+    if event is None:
+        return None if default is None else _text(str(default))
+    try:
+        if src.get("dataKey") or src.get("dataTemplate"):
+            return _select(src, "data", Payload(event).as_json().text)
+        if src.get("contextKey") or src.get("contextTemplate"):
+            return _select(src, "context", _context_text(event))
+    except _Unresolved as error:
+        if default is not None:
+            return _text(str(default))
+        what = f"unable to resolve '{name}' parameter value. err: {error}"
+        raise ParameterError(what) from None
+    except LangError as error:
+        if default is not None:
+            return _text(str(default))
+        raise ParameterError(error.message) from None
+    if default is not None:
+        return _text(str(default))
+    return _text(_whole(event))
+
+
+class _Unresolved(Exception):
+    """Neither template nor key gave a value."""
+
+
+def _select(src: Mapping[str, Any], prefix: str, text: str) -> Resolved:
+    """The template's result, else the key's."""
+    fault: str = "<nil>"
+    if template := src.get(f"{prefix}Template"):
+        try:
+            rendered = gotemplate.compile(str(template)).render({"Input": gojson.parse(text)})
+            if rendered not in ("", "<no value>"):
+                return _text(rendered)
+            fault = f"template evaluated to empty string or no value: {template}"
+        except LangError as error:
+            fault = error.message
+    if key := src.get(f"{prefix}Key"):
+        found = lookup(text, gojson.parse(text), str(key))
+        if found.exists:
+            return _resolved(found)
+    raise _Unresolved(fault)
+
+
+def _resolved(found: Result) -> Resolved:
+    kind = str(found.type)
+    text = "null" if kind == "Null" else found.string
+    return Resolved(text, kind, found.raw)
+
+
+def _context_text(event: CloudEvent) -> str:
+    return gojson.dumps(event.context())
+
+
+def _whole(event: CloudEvent) -> str:
+    """The event as text: attributes and the data as base64, keys as the reference orders them."""
+    context = event.context()
+    return gojson.dumps({"context": context, "data": base64.b64encode(event.data).decode()})
+
+
+def apply(document: Any, parameters: Sequence[Mapping[str, Any]], events: Events) -> Any:
+    """A new document with every parameter put in place. Raises ParameterError."""
+    for parameter in parameters or ():
+        src = parameter.get("src")
+        if src is None:
+            raise ParameterError("src: is required")
+        value = resolve(src, events)
+        if value is None:
+            continue
+        document = _put(document, parameter, value, raw=bool(src.get("useRawData")))
+    return document
+
+
+def _put(document: Any, parameter: Mapping[str, Any], value: Resolved, *, raw: bool) -> Any:
+    dest = str(parameter.get("dest") or "")
+    operation = str(parameter.get("operation") or "")
+    match operation:
+        case "" | "overwrite":
+            pass
+        case "append" | "prepend":
+            current = gjson.get(document, dest)
+            if current.exists:
+                both = (current.string, value.text)
+                value = _text("".join(both if operation == "append" else both[::-1]))
+        case _:
+            raise ParameterError(f"unsupported trigger parameter operation: {operation}")
+    return _set(document, dest, value, raw=raw)
+
+
+def _set(document: Any, dest: str, value: Resolved, *, raw: bool) -> Any:
+    if not dest:
+        raise ParameterError("path cannot be empty")
+    try:
+        if raw and not value.is_text:
+            return sjson.set_raw(document, dest, value.raw)
+        return sjson.set(document, dest, value.text)
+    except LangError as error:
+        raise ParameterError(error.message) from None
+
+
+def payload(parameters: Sequence[Mapping[str, Any]], events: Events) -> str:
+    """The body that a trigger's `payload` makes, as JSON text (or bare text for an empty dest).
+
+    Raises ParameterError.
+    """
+    document: Any = {}
+    for position, parameter in enumerate(parameters or ()):
+        src = parameter.get("src")
+        if src is None:
+            raise ParameterError(f"payload[{position}].src: is required")
+        value = resolve(src, events)
+        dest = str(parameter.get("dest") or "")
+        raw = bool(src.get("useRawData"))
+        if value is None:
+            continue
+        if not dest:
+            return value.raw if raw and not value.is_text else value.text
+        document = _set(document, dest, value, raw=raw)
+    return gojson.dumps(document)

@@ -1,0 +1,79 @@
+"""An event's data as sensors look at it: text, parsed once, asked by path."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+from typing import Any
+
+import yaml
+from lang.gjson import Result
+
+from events.cloudevent import JSON, CloudEvent
+from lang import gjson, gojson
+from lang.errors import ErrorKind, LangError
+
+YAML = "application/yaml"
+
+
+class Payload:
+    """The data of one event."""
+
+    def __init__(self, event: CloudEvent) -> None:
+        self.event = event
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The data as text."""
+        return self.event.data.decode("utf-8", "replace")
+
+    @functools.cached_property
+    def valid(self) -> bool:
+        """Whether the data is JSON."""
+        try:
+            gojson.check(self.text)
+        except LangError:
+            return False
+        return True
+
+    @functools.cached_property
+    def document(self) -> Any:
+        """The parsed data. Raises LangError."""
+        return gojson.parse(self.text)
+
+    def get(self, path: str) -> Result:
+        """The value at a gjson path; beginning with `$` it is JSONPath."""
+        return lookup(self.text, self.document, path)
+
+    def as_json(self) -> Payload:
+        """This payload when it is JSON or YAML. Raises LangError, as triggers report it."""
+        kind = self.event.datacontenttype
+        if kind == JSON:
+            if not self.valid:
+                raise LangError(ErrorKind.VALUE, "event data is not valid JSON")
+            return self
+        if kind != YAML:
+            raise LangError(ErrorKind.VALUE, f"unsupported event content type: {kind}")
+        try:
+            parsed = yaml.safe_load(self.text)
+        except yaml.YAMLError as error:
+            what = f"failed converting yaml event data to JSON: {error}"
+            raise LangError(ErrorKind.VALUE, what) from None
+        data = json.dumps(parsed, ensure_ascii=False, default=str).encode()
+        return Payload(CloudEvent(**(_fields(self.event) | {"data": data})))
+
+
+def _fields(event: CloudEvent) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def lookup(text: str, document: Any, path: str) -> Result:
+    """`path` in a document of which `text` is the JSON text."""
+    if path.startswith("$"):
+        found = importlib.import_module("lang.jsonpath").find(document, path)
+        if not found:
+            return gjson.get({}, "missing")
+        value = found[0] if len(found) == 1 else found
+        return gjson.get({"value": value}, "value")
+    return gjson.get(document, path)

@@ -1,0 +1,111 @@
+"""Where triggers and url sources may connect to.
+
+Refused by default: link-local addresses (cloud metadata), and headrace's own bus and API ports
+on this machine. Checked on the resolved address when connecting, also after a redirect. An
+allow list narrows it to the hosts that are named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
+
+
+class EgressDenied(OSError):
+    """The address may not be connected to; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class EgressSettings:
+    """`own_ports`: ports of this process on this machine. `allow`: hosts, empty for all."""
+
+    own_ports: Callable[[], frozenset[int]] = frozenset
+    allow: frozenset[str] = frozenset()
+
+
+class Egress:
+    """The policy, and HTTP connectors that keep it."""
+
+    def __init__(self, settings: EgressSettings | None = None) -> None:
+        self._settings = settings or EgressSettings()
+
+    def check(self, host: str, address: str, port: int) -> None:
+        """Raises EgressDenied unless `host`, resolved to `address`, may be connected to."""
+        allow = self._settings.allow
+        if allow and host.lower().rstrip(".") not in allow:
+            raise EgressDenied(f"{host} is not in the list of allowed hosts")
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(ip, ipaddress.IPv6Address):
+            ip = ip.ipv4_mapped or ip.sixtofour or ip
+        if ip.is_link_local or ip.is_multicast or str(ip) in _METADATA:
+            raise EgressDenied(f"{host} is a link-local address")
+        own = ip.is_loopback or ip.is_unspecified or _is_local(str(ip))
+        if own and port in self._settings.own_ports():
+            raise EgressDenied(f"port {port} of this machine belongs to headrace itself")
+
+    def connector(self, **tls: object) -> aiohttp.TCPConnector:
+        """A connector for one session; every connection it opens was checked."""
+        return aiohttp.TCPConnector(
+            resolver=_CheckedResolver(self),
+            use_dns_cache=False,
+            socket_factory=self._socket,
+            **tls,  # type: ignore[arg-type]  # passed through to the connector
+        )
+
+    def _socket(self, info: tuple[object, ...]) -> socket.socket:
+        # Addresses written as such skip the resolver; every connection passes here.
+        family, kind, protocol, _, address = info
+        assert isinstance(address, tuple)
+        self.check(
+            str(address[0]), str(address[0]), int(address[1])
+        ) if not self._settings.allow else None
+        return socket.socket(family, kind, protocol)  # type: ignore[arg-type]
+
+
+class _CheckedResolver(AbstractResolver):
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Addresses of `host`, all checked."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        results: list[ResolveResult] = []
+        for kind, _, protocol, _, address in found:
+            self._egress.check(host, str(address[0]), port)
+            results.append(
+                ResolveResult(
+                    hostname=host,
+                    host=str(address[0]),
+                    port=port,
+                    family=kind,
+                    proto=protocol,
+                    flags=socket.AI_NUMERICHOST,
+                )
+            )
+        return results
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _is_local(address: str) -> bool:
+    """Whether `address` is one of this machine's own."""
+    try:
+        with socket.socket(
+            socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
+        ) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True

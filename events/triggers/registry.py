@@ -1,0 +1,31 @@
+"""Every trigger kind headrace serves, by its field in a trigger template."""
+
+from __future__ import annotations
+
+from events.triggers import argo_workflow, http, k8s, log
+from events.triggers.contract import Trigger
+
+TRIGGERS: dict[str, Trigger] = {
+    "argoWorkflow": argo_workflow.ArgoWorkflowTrigger(),
+    "http": http.HttpTrigger(),
+    "k8s": k8s.KubernetesTrigger(),
+    "log": log.LogTrigger(),
+}
+
+# A template with several kinds is served as the first of them in this order.
+ORDER = (
+    "k8s",
+    "argoWorkflow",
+    "http",
+    "awsLambda",
+    "azureEventHubs",
+    "azureServiceBus",
+    "kafka",
+    "pulsar",
+    "nats",
+    "slack",
+    "openWhisk",
+    "custom",
+    "log",
+    "email",
+)
