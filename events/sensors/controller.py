@@ -133,21 +133,12 @@ class SensorController(Service):
             bus_problem = f"spec.eventBusName: EventBus {sensor.bus!r} is not connected yet"
         else:
             bus_problem = ""
-        invalid = "InvalidSpec"
         conditions = [
-            Condition(
-                "DependenciesProvided",
-                not dependencies,
-                invalid if dependencies else "",
-                dependencies,
-            ),
-            Condition("TriggersProvided", not triggers, invalid if triggers else "", triggers),
-            Condition(
-                "Deployed",
-                not bus_problem and not dependencies and not triggers,
-                "NoEventBus" if bus_problem else invalid if dependencies or triggers else "",
-                bus_problem or dependencies or triggers,
-            ),
+            _finding("DependenciesProvided", "InvalidSpec", dependencies),
+            _finding("TriggersProvided", "InvalidSpec", triggers),
+            _finding("Deployed", "NoEventBus", bus_problem)
+            if bus_problem
+            else _finding("Deployed", "InvalidSpec", dependencies or triggers),
         ]
         await self._status.write(obj, conditions, self._services.clock.now())
 
