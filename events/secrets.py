@@ -46,15 +46,19 @@ class Secrets(Service):
         self.mark_started()
         while True:
             await asyncio.sleep(_REFRESH)
-            now = self._clock.now()
-            for key in list(self._known):
-                if now - self._used.get(key, 0.0) > _IDLE:
-                    del self._known[key]
-                    continue
-                try:
-                    await self._read(key)
-                except KubeError as error:
-                    self.log.warning("secret_not_refreshed", name=key[2], error=error.reason)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read everything in use again; forget what nobody asked for in an hour."""
+        now = self._clock.now()
+        for key in list(self._known):
+            if now - self._used.get(key, 0.0) > _IDLE:
+                del self._known[key]
+                continue
+            try:
+                await self._read(key)
+            except KubeError as error:
+                self.log.warning("secret_not_refreshed", name=key[2], error=error.reason)
 
     async def value(
         self, namespace: str, reference: Mapping[str, Any], path: str, *, config_map: bool = False

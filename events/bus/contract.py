@@ -152,6 +152,11 @@ class Bus(Protocol):
         """The table `name`, made when it is first used."""
         ...
 
+    async def floor(self, durable: str) -> int:
+        """The sequence through which subscriber `durable` has answered everything; 0 when it
+        never subscribed. Raises BusUnavailable."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections. Nothing stored is touched."""
         ...

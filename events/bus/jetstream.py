@@ -159,6 +159,18 @@ class JetStreamBus(Service):
         self.spawn(table.run(), f"table-{name}")
         return table
 
+    async def floor(self, durable: str) -> int:
+        """See `Bus.floor`."""
+        try:
+            info = await self._context.consumer_info(self.stream, durable)
+        except NotFoundError:
+            return 0
+        except (*wire.TRANSIENT, nats.errors.Error) as error:
+            raise wire.from_foreign(error) from error
+        if not info.num_ack_pending and info.delivered is not None:
+            return int(info.delivered.stream_seq)  # also behind messages that were purged
+        return int(info.ack_floor.stream_seq) if info.ack_floor is not None else 0
+
     async def close(self) -> None:
         """Stop the service."""
         await self.stop()

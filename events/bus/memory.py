@@ -94,6 +94,13 @@ class MemoryBus:
         """The table `name`; the newest caller owns it."""
         return MemoryTable(self.store, name)
 
+    async def floor(self, durable: str) -> int:
+        """What the position has behind it."""
+        position = self.store.positions.get(durable)
+        if position is None:
+            return 0
+        return min(position.due, default=position.next) - 1
+
     async def close(self) -> None:
         """Nothing to let go of."""
 

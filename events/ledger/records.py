@@ -23,6 +23,8 @@ import msgspec
 from events.bus import subjects
 
 TABLE = "records"
+DURABLE = "sensors"
+"""Name of the subscription whose position says how far events were decided."""
 
 
 class State(StrEnum):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from lang.cron import Schedule
@@ -59,6 +60,7 @@ class Sensor:
     name: str
     uid: str
     generation: int
+    created: float
     bus: str
     dependencies: dict[str, Dependency]
     triggers: dict[str, Trigger]
@@ -96,12 +98,21 @@ def compile_sensor(obj: Mapping[str, Any]) -> Sensor:
         meta["name"],
         meta.get("uid", ""),
         int(meta.get("generation") or 0),
+        _created(meta),
         str(spec.get("eventBusName") or "default"),
         dependencies,
         triggers,
         tuple(problems),
         tuple(dependency_problems),
     )
+
+
+def _created(meta: Mapping[str, Any]) -> float:
+    """When the object was made, in whole seconds since the epoch."""
+    try:
+        return datetime.fromisoformat(str(meta.get("creationTimestamp") or "")).timestamp()
+    except ValueError:
+        return 0.0
 
 
 class _Problem(Exception):

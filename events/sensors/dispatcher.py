@@ -20,7 +20,7 @@ import msgspec
 from events import cloudevent, trace
 from events.bus.contract import Bus, BusError, Delivered, Subscription, Table
 from events.cloudevent import BadEvent, CloudEvent
-from events.ledger import records
+from events.ledger import commands, records
 from events.ledger.records import Arrived, Firing, Outcome, State
 from events.sensors import filters, scripts
 from events.sensors.compiled import Dependency, Sensor, Trigger
@@ -32,7 +32,6 @@ from kube import crashpoints
 from kube.service import Service
 from lang.errors import LangError
 
-_DURABLE = "sensors"
 _PROGRESS_SECONDS = 10.0
 
 
@@ -75,7 +74,7 @@ class Dispatcher(Service):
     async def run(self) -> None:
         """Load what waits, then take events until stopped."""
         pending = await self._load()
-        self._subscription = await self._bus.subscribe(_DURABLE)
+        self._subscription = await self._bus.subscribe(records.DURABLE)
         self.mark_started()
         try:
             await self._drop_orphans()
@@ -131,6 +130,10 @@ class Dispatcher(Service):
             await self._subscription.progress(delivered)
             return
         ticket = self._inflight[delivered.sequence] = _Ticket(delivered)
+        if commands.is_command(delivered.message.subject):
+            ticket.left = 1
+            self._start(self._obey(ticket), "command")
+            return
         try:
             event = cloudevent.decode(delivered.message.data)
         except BadEvent as error:
@@ -151,6 +154,22 @@ class Dispatcher(Service):
             self._start(self._firings.run(firing, lambda: self._settled(ticket)), "firing")
         if not writes:
             self._settled(ticket)
+
+    async def _obey(self, ticket: _Ticket) -> None:
+        """Carry out a command that came over the bus: put dead letters back to work."""
+        wanted = commands.redrive_pattern(ticket.delivered.message)
+        if wanted is not None:
+            dead = [v async for _, v in self._table.scan(wanted)]
+            for firing in map(records.decode_firing, dead):
+                firing.attempts, firing.due, firing.reason = 0, 0.0, ""
+                changes: dict[str, bytes | None] = {
+                    f"dead.{firing.key}": None,
+                    f"fire.{firing.key}": records.encode(firing),
+                    **self._firings.outcomes(firing, State.PENDING, reason="redriven"),
+                }
+                await self._table.commit(changes)
+                self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
+        self._settled(ticket)
 
     async def _undecodable(self, ticket: _Ticket, why: str) -> None:
         identity = ticket.delivered.message.id or str(ticket.delivered.sequence)

@@ -112,8 +112,7 @@ class HttpConnection(asyncio.Protocol):
         if self._state is _State.DRAINING or (self._state is _State.HEAD and not self._buffer):
             self._transport.close()
             return
-        self._respond(http_message.text(408, "request timeout"), close=True)
-        self._transport.close()
+        self._reject(http_message.text(408, "request timeout"))
 
     def close_when_idle(self) -> None:
         """The listener goes away: close unless a request is being worked on."""

@@ -113,6 +113,24 @@ class BusConformance:
         none = Range(subjects=[f"{self.prefix}.nobody.*"])
         assert [d async for d in bus.replay(none)] == []
 
+    async def test_the_floor_is_what_everything_below_was_answered(self, bus: Bus) -> None:
+        assert await bus.floor("a") == 0
+        subscription = await bus.subscribe("a")
+        first, second, third = [
+            (await bus.publish(message(self.prefix, n))).sequence for n in range(3)
+        ]
+        one, two, three = await take(subscription, 3)
+        await subscription.ack(one)
+        await subscription.ack(three)
+        async with asyncio.timeout(WAIT):
+            while await bus.floor("a") != first:
+                await asyncio.sleep(0.01)
+        await subscription.ack(two)
+        async with asyncio.timeout(WAIT):
+            while await bus.floor("a") != third:
+                await asyncio.sleep(0.01)
+        assert second < third
+
     async def test_a_table_keeps_the_newest_value_of_a_key(
         self, bus: Bus, reopen: Callable[[], Awaitable[Bus]]
     ) -> None:

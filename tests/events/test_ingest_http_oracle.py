@@ -24,9 +24,7 @@ from tests.events.support import Answer, Served, free_port, request, serving
 ORACLE = json.loads(
     (Path(__file__).parent.parent / "oracles/data/events/ingest-http.json").read_text()
 )
-EVENTS: dict[str, dict[str, Any]] = {
-    kind: events for kind, events in ORACLE["eventSource"]["spec"].items()
-}
+EVENTS: dict[str, dict[str, Any]] = ORACLE["eventSource"]["spec"]
 PORT_KINDS = {
     int((entry.get("webhook") or entry)["port"]): kind
     for kind, events in EVENTS.items()

@@ -1,0 +1,279 @@
+"""What a webhook endpoint does with senders that lie, dawdle or flood."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import ssl
+from collections.abc import AsyncIterator
+
+import pytest
+import trustme
+
+from events import cloudevent
+from events.bus import memory
+from events.sources.contract import SourceError
+from events.sources.http_gateway import GatewaySettings
+from events.sources.http_protocol import Timeouts
+from tests.events.support import (
+    Answer,
+    SecretsOnly,
+    Served,
+    free_port,
+    read_answer,
+    request,
+    serving,
+)
+
+SECRETS = {"gh": {"key": "s3cret"}, "empty": {"key": ""}, "auth": {"token": "t0ken"}}
+OK = {"port": "1234", "endpoint": "/a", "method": "POST"}
+HEAD = "POST /push HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture
+def bus() -> memory.MemoryBus:
+    return memory.MemoryBus()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    timeouts = Timeouts(head=0.3, idle=0.3, body=0.3, rate=1 << 20)
+    async with serving(SECRETS, GatewaySettings(timeouts=timeouts)) as found:
+        yield found
+
+
+@pytest.fixture
+async def port(served: Served, bus: memory.MemoryBus) -> int:
+    number = free_port()
+    spec = {"port": str(number), "endpoint": "/push", "method": "POST", "maxPayloadSize": 1000}
+    await served.serve(bus, "webhook", "push", spec)
+    return number
+
+
+@pytest.fixture
+async def github(served: Served, bus: memory.MemoryBus) -> int:
+    number = free_port()
+    spec = {
+        "organizations": ["acme"],
+        "webhook": {"port": str(number), "endpoint": "/gh", "method": "POST"},
+        "webhookSecret": {"name": "gh", "key": "key"},
+    }
+    await served.serve(bus, "github", "gh", spec)
+    return number
+
+
+async def raw(port: int, *parts: str | bytes, wait: float = 0.0) -> bytes:
+    """Everything the server says to these bytes until it closes or is silent for a while."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part.encode() if isinstance(part, str) else part)
+            if wait:
+                await asyncio.sleep(wait)
+        async with asyncio.timeout(3):
+            return await reader.read(1 << 20)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (HEAD + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}", 400),
+        (HEAD + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", 400),
+        (HEAD + "Content-Length: +2\r\n\r\n{}", 400),
+        (HEAD + "Content-Length: 0x2\r\n\r\n{}", 400),
+        (HEAD + "Transfer-Encoding: gzip\r\n\r\n", 501),
+        (HEAD + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (HEAD + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}XX", 400),
+        (HEAD + "X : y\r\n\r\n", 400),
+        (HEAD + " folded: y\r\n\r\n", 400),
+        (HEAD + "X: a\x00b\r\n\r\n", 400),
+        ("POST /push HTTP/1.1\r\n\r\n", 400),
+        ("POST /push HTTP/2.0\r\nHost: x\r\n\r\n", 400),
+        ("POST /pu%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        ("nonsense\r\n\r\n", 400),
+        (HEAD + "".join(f"X-{n}: y\r\n" for n in range(200)) + "\r\n", 431),
+        (HEAD + "X: " + "y" * 70_000 + "\r\n\r\n", 431),
+        (HEAD + "Content-Length: 10000000000\r\n\r\n{}", 400),
+        (HEAD + "Transfer-Encoding: chunked\r\n\r\n" + "fffffff\r\n", 400),
+    ],
+)
+async def test_malformed_requests_are_refused(port: int, sent: str, status: int) -> None:
+    answer = await raw(port, sent)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Connection: close" in answer
+
+
+async def test_a_chunked_body_is_taken_and_capped(port: int, bus: memory.MemoryBus) -> None:
+    ok = HEAD + "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    assert b" 200 " in await raw(port, ok, '4\r\n{"a"\r\n', "3;x=y\r\n:1}\r\n", "0\r\n\r\n")
+    [stored] = [cloudevent.decode(d.message.data) async for d in bus.replay()]
+    assert json.loads(stored.data)["body"] == {"a": 1}
+    chunk = "190\r\n" + "1" * 400 + "\r\n"
+    answer = await raw(port, ok, chunk, chunk, chunk, wait=0.02)
+    assert b"http: request body too large" in answer
+
+
+async def test_a_head_that_never_ends_is_given_up(port: int) -> None:
+    answer = await raw(port, *["POST /push HTTP/1.1\r\nHost: x\r\n", *["X: y\r\n"] * 6], wait=0.1)
+    assert b" 408 " in answer
+
+
+async def test_a_body_that_dawdles_is_given_up(port: int, bus: memory.MemoryBus) -> None:
+    answer = await raw(port, HEAD + "Content-Length: 100\r\n\r\n", *["1"] * 8, wait=0.15)
+    assert b" 408 " in answer
+    assert [d async for d in bus.replay()] == []
+
+
+async def test_an_idle_connection_is_closed_without_a_word(port: int) -> None:
+    assert await raw(port) == b""
+
+
+async def test_pipelined_requests_are_answered_in_order(port: int) -> None:
+    one = HEAD + "Content-Length: 2\r\n\r\n{}"
+    bad = "GET /nope HTTP/1.1\r\nHost: x\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write((one + bad + one).encode())
+    answers = [await asyncio.wait_for(read_answer(reader), 3) for _ in range(3)]
+    assert [a.status for a in answers] == [200, 404, 200]
+    writer.close()
+
+
+async def test_expect_continue_is_asked_for_the_body(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write((HEAD + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n").encode())
+    assert await asyncio.wait_for(reader.readline(), 3) == b"HTTP/1.1 100 Continue\r\n"
+    writer.write(b"{}")
+    await reader.readline()
+    assert (await asyncio.wait_for(read_answer(reader), 3)).status == 200
+    writer.close()
+
+
+def signed(body: bytes, secret: str = "s3cret", kind: str = "sha256") -> str:
+    return f"{kind}=" + hmac.new(secret.encode(), body, getattr(hashlib, kind)).hexdigest()
+
+
+async def deliver(port: int, body: bytes, **headers: str) -> Answer:
+    fields = [("Content-Type", "application/json"), ("X-GitHub-Event", "push")]
+    fields += [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return await request(port, "POST", "/gh", fields, body)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "",
+        "sha256=",
+        "sha256=00",
+        signed(b'{"a":1}')[:-2],
+        signed(b'{"a":1}', "wrong"),
+        signed(b'{"a":1}', ""),
+        signed(b'{ "a": 1 }'),
+        signed(b'{"a":1}').replace("sha256", "sha1"),
+        signed(b'{"a":1}').replace("=", "=\u0661"),
+        "sha256=" + "０" * 64,
+        "sha512",
+    ],
+)
+async def test_wrong_signatures_are_refused(
+    github: int, bus: memory.MemoryBus, signature: str
+) -> None:
+    answer = await deliver(github, b'{"a":1}', X_Hub_Signature_256=signature)
+    assert answer.status == 400
+    assert [d async for d in bus.replay()] == []
+
+
+async def test_a_rotated_secret_is_used_without_a_restart(
+    served: Served, github: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b'{"a":1}'
+    good = await deliver(github, body, X_Hub_Signature_256=signed(body))
+    assert good.status == 200
+    cluster = served.services.secrets._cluster
+    assert isinstance(cluster, SecretsOnly)
+    cluster.secrets["gh"]["key"] = "new"
+    await served.services.secrets.refresh()
+    old = await deliver(github, body, X_Hub_Signature_256=signed(body))
+    new = await deliver(github, body, X_Hub_Signature_256=signed(body, "new"))
+    assert (old.status, new.status) == (400, 200)
+
+
+async def test_a_redelivery_is_one_event_and_another_body_is_another(
+    github: int, bus: memory.MemoryBus
+) -> None:
+    for body in (b'{"a":1}', b'{"a":1}', b'{"a":2}'):
+        answer = await deliver(
+            github, body, X_Hub_Signature_256=signed(body), X_GitHub_Delivery="d-1"
+        )
+        assert answer.status == 200
+    assert len([d async for d in bus.replay()]) == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "where"),
+    [
+        ({"port": "0x1", "endpoint": "/a", "method": "POST"}, "port"),
+        ({"port": "99999", "endpoint": "/a", "method": "POST"}, "port"),
+        ({"endpoint": "/a", "method": "POST"}, "port"),
+        ({"port": "1234", "endpoint": "", "method": "POST"}, "endpoint"),
+        ({"port": "1234", "endpoint": "/{x", "method": "POST"}, "endpoint"),
+        ({"port": "1234", "endpoint": "/a", "maxPayloadSize": -1}, "maxPayloadSize"),
+        (
+            {"port": "1234", "endpoint": "/a", "authSecret": {"name": "no", "key": "k"}},
+            "authSecret",
+        ),
+        (
+            {"port": "1234", "endpoint": "/a", "authSecret": {"name": "auth", "key": "k"}},
+            "authSecret",
+        ),
+        (
+            {"port": "1234", "endpoint": "/a", "serverCertSecret": {"name": "a", "key": "k"}},
+            "server",
+        ),
+    ],
+)
+async def test_a_wrong_endpoint_is_named_by_its_field(
+    served: Served, bus: memory.MemoryBus, spec: dict[str, object], where: str
+) -> None:
+    with pytest.raises(SourceError, match=rf"spec\.webhook\.bad.*{where}"):
+        await served.serve(bus, "webhook", "bad", spec)
+
+
+async def test_two_events_share_a_port_and_the_second_owner_of_a_path_is_told(
+    served: Served, bus: memory.MemoryBus, port: int
+) -> None:
+    other = {"port": str(port), "endpoint": "/other", "method": "POST"}
+    await served.serve(bus, "webhook", "other", other)
+    with pytest.raises(SourceError, match="already served by argo/hooks/push"):
+        await served.serve(bus, "webhook", "again", {**other, "endpoint": "/push"})
+    for path in ("/push", "/other"):
+        assert (await request(port, "POST", path, (), b"{}")).status == 200
+
+
+async def test_tls_from_secrets(bus: memory.MemoryBus) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems).decode()
+    secrets = {"tls": {"crt": chain, "key": certificate.private_key_pem.bytes().decode()}}
+    port = free_port()
+    spec = {
+        "port": str(port),
+        "endpoint": "/push",
+        "method": "POST",
+        "serverCertSecret": {"name": "tls", "key": "crt"},
+        "serverKeySecret": {"name": "tls", "key": "key"},
+    }
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    async with serving(secrets) as served:
+        await served.serve(bus, "webhook", "push", spec)
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=client)
+        writer.write((HEAD + "Content-Length: 2\r\n\r\n{}").encode())
+        assert (await asyncio.wait_for(read_answer(reader), 3)).status == 200
+        writer.close()
+        await writer.wait_closed()
