@@ -89,7 +89,7 @@ def _merge_field_list(
     if removes:
         return [item for item in original if item not in patch]
     if field.merge_key is None:
-        return _without_directives(patch)
+        return [_without_directives(item) for item in patch]
     return _merge_list(original, patch, field, depth)
 
 

@@ -76,9 +76,9 @@ def _piece(tag: Tag, scope: Scope, policy: Policy) -> str:
     if nested is not None and tag.name not in scope.variables:
         value = scope.variables.get(nested[1])
         if isinstance(value, str):
-            return f"{tag_scan.OPEN}{nested[0]}{_quoted(value)}"
+            return f"{tag_scan.OPEN}{nested[0]}{tag_values.go_quoted(value)}"
     value = tag_values.simple(tag, scope, policy, tag.text)
-    return str(tag) if value is None else _quoted(value)
+    return str(tag) if value is None else tag_values.go_quoted(value)
 
 
 def _expression(tag: Tag, scope: Scope, policy: Policy) -> str:
@@ -89,18 +89,7 @@ def _expression(tag: Tag, scope: Scope, policy: Policy) -> str:
         return str(tag)
     if isinstance(value, str):
         return gojson.escape_html(gojson.dumps(value))[1:-1]
-    return _quoted(tag_expr.text_of(value))
-
-
-def _quoted(value: str) -> str:
-    """Go quoting without the outer quotes; what JSON does not know in it is refused."""
-    text = strconv.quote(value)
-    try:
-        json.loads(text)
-    except ValueError:
-        message = "cannot finish template replacement because the result was invalid JSON"
-        raise LangError(ErrorKind.VALUE, message) from None
-    return text[1:-1]
+    return tag_values.go_quoted(tag_expr.text_of(value))
 
 
 def _leaves_string(text: str) -> bool:

@@ -10,7 +10,8 @@ not make (skipped or omitted, without a default). Values of expressions may be a
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +28,14 @@ class Policy:
     """What happens to a tag that the scope does not know.
 
     `allow_unresolved`: it stays as it is. Otherwise it is an error; with `strict_prefixes` only
-    if its name begins with one of them, the others stay.
+    if its name begins with one of them, the others stay. `portable`: a value that the reference
+    could not carry through JSON text (control characters) is an error.
     """
 
     allow_unresolved: bool = False
     strict_prefixes: tuple[str, ...] | None = None
     subfields: bool = True
+    portable: bool = False
 
     def must_resolve(self, name: str) -> bool:
         if self.strict_prefixes is None:
@@ -146,10 +149,12 @@ def _parsed(document: str) -> Any:
     return gojson.parse(document)
 
 
-def first_missing(names: Iterable[str], policy: Policy) -> str | None:
-    """The first of the missing names that the policy insists on."""
-    return next((name for name in names if policy.must_resolve(name)), None)
-
-
-def quoted(expression: str) -> str:
-    return strconv.quote(expression)
+def go_quoted(value: str) -> str:
+    """Go quoting without the outer quotes; what JSON does not know in it is refused."""
+    text = strconv.quote(value)
+    try:
+        json.loads(text)
+    except ValueError:
+        message = "cannot finish template replacement because the result was invalid JSON"
+        raise LangError(ErrorKind.VALUE, message) from None
+    return text[1:-1]

@@ -45,6 +45,13 @@ class _List:
     items: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A part of a tree for `compile` that is not scanned: it renders to `value` itself."""
+
+    value: Any
+
+
 class Template:
     """A compiled tree. Immutable; may be shared and cached."""
 
@@ -77,15 +84,17 @@ class Template:
         *,
         allow_unresolved: bool = False,
         strict_prefixes: tuple[str, ...] | None = None,
+        portable: bool = False,
     ) -> Any:
         """The tree with its tags replaced; containers are fresh.
 
         Unknown names raise `tag_values.Unresolved` (a LangError of kind NAME), unless
         `allow_unresolved`, or `strict_prefixes` is given and the name has none of them: then the
-        tag stays. An absent optional (None) raises LangError(VALUE) in every mode.
+        tag stays. An absent optional (None) raises LangError(VALUE) in every mode. `portable`
+        refuses values that Argo could not carry (control characters).
         """
-        policy = _policy(allow_unresolved, strict_prefixes)
-        if self._spanning is not None and policy == _STRICT:
+        policy = _policy(allow_unresolved, strict_prefixes, portable)
+        if self._spanning is not None and not policy.allow_unresolved:
             raise tag_values.Unresolved(f"failed to resolve {{{{{self._spanning}}}}}", None)
         return _render(self._node, _Pass(Scope(scope), policy, self._limits), _as_text)
 
@@ -95,12 +104,13 @@ class Template:
         *,
         allow_unresolved: bool = True,
         strict_prefixes: tuple[str, ...] | None = None,
+        portable: bool = False,
     ) -> Template:
         """This template with the names of `scope` filled in and the other tags kept as tags.
 
         Values are literal from here on: a later `bind` or `render` does not look into them.
         """
-        policy = _policy(allow_unresolved, strict_prefixes)
+        policy = _policy(allow_unresolved, strict_prefixes, portable)
         run = _Pass(Scope(scope), policy, self._limits)
         return Template(_render(self._node, run, _as_node), self._spanning, self._limits)
 
@@ -138,40 +148,39 @@ def render(tree: Any, scope: Mapping[str, Any], *, allow_unresolved: bool = Fals
     return compile(tree).render(scope, allow_unresolved=allow_unresolved)
 
 
-def literal(value: Any) -> Template:
-    """A template that renders to `value` itself, braces and all."""
-    return Template(value, None, DEFAULT_LIMITS)
-
-
-def combine(parts: Mapping[str, Template | Any]) -> Template:
-    """A template for a map whose values are templates or plain values (which are not scanned)."""
-    entries = tuple(
-        (key, part._node if isinstance(part, Template) else part) for key, part in parts.items()
-    )
-    return Template(_Map(entries), None, DEFAULT_LIMITS)
-
-
-def combine_list(parts: list[Template]) -> Template:
-    """A template for a list of templates."""
-    return Template(_List(tuple(part._node for part in parts)), None, DEFAULT_LIMITS)
-
-
 def _spanning(tree: Any) -> str:
     """The text of the first tag that no string holds entirely. Raises where nothing ends it."""
-    for segment in tag_scan.scan(gojson.dumps(tree)):
+    for segment in tag_scan.scan(gojson.dumps(_without_literals(tree))):
         if isinstance(segment, Tag) and tag_scan.has_bare_quote(segment.text):
             return segment.text
     return ""
 
 
-def _policy(allow_unresolved: bool, strict_prefixes: tuple[str, ...] | None) -> Policy:
-    if strict_prefixes is not None:
-        return Policy(True, strict_prefixes)
-    return _LENIENT if allow_unresolved else _STRICT
+def _without_literals(tree: Any) -> Any:
+    match tree:
+        case Literal():
+            return ""
+        case dict():
+            return {key: _without_literals(value) for key, value in tree.items()}
+        case list() | tuple():
+            return [_without_literals(item) for item in tree]
+        case _:
+            return tree
+
+
+def _policy(
+    allow_unresolved: bool, strict_prefixes: tuple[str, ...] | None, portable: bool
+) -> Policy:
+    if strict_prefixes is None and not portable:
+        return _LENIENT if allow_unresolved else _STRICT
+    lenient = allow_unresolved or strict_prefixes is not None
+    return Policy(lenient, strict_prefixes, portable=portable)
 
 
 def _build(tree: Any, depth: int, *, open_tags: bool = False) -> Any:
     """The node of a tree: constants stay themselves."""
+    if isinstance(tree, Literal):
+        return tree.value
     if isinstance(tree, str):
         return _build_text(str(tree), open_tags) if tag_scan.OPEN in tree else tree
     if not isinstance(tree, dict | list | tuple):
@@ -242,6 +251,8 @@ class _Pass:
         else:
             value = self._plain(tag)
         if value is not None:
+            if self.policy.portable:
+                tag_values.go_quoted(value)
             self.left -= len(value)
             if self.left < 0:
                 message = f"the rendered template is larger than {self.limits.result} bytes"

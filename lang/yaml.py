@@ -148,7 +148,7 @@ def _compose(events: Iterator[Any], limits: Limits) -> Iterator[_Node]:
 
 def _node(event: Any, anchors: dict[str, _Node]) -> _Node:
     if isinstance(event, libyaml.AliasEvent):
-        target = anchors.get(event.anchor)
+        target = anchors.get(event.anchor or "")
         if target is None:
             message = f"yaml: unknown anchor '{event.anchor}' referenced"
             raise LangError(ErrorKind.NAME, message, _offset(event))

@@ -17,9 +17,8 @@ from lang import strconv
 from lang.errors import ErrorKind, LangError
 
 PREFIX = "tag:yaml.org,2002:"
-STR, BOOL, INT, FLOAT, NULL, TIME, MERGE, BINARY = (
-    f"!!{name}" for name in "str bool int float null timestamp merge binary".split()
-)
+STR, BOOL, INT, FLOAT, NULL = "!!str", "!!bool", "!!int", "!!float", "!!null"
+TIME, MERGE, BINARY = "!!timestamp", "!!merge", "!!binary"
 _RESOLVABLE = frozenset({"", STR, BOOL, INT, FLOAT, NULL, TIME})
 _MAX_DIGITS = 64 * 1024
 
@@ -50,9 +49,9 @@ def _words() -> Mapping[str, Scalar]:
                 words[form] = Scalar(BOOL, value)
     for form in (".nan", ".NaN", ".NAN"):
         words[form] = Scalar(FLOAT, math.nan)
-    for sign, value in (("", math.inf), ("+", math.inf), ("-", -math.inf)):
+    for sign, limit in (("", math.inf), ("+", math.inf), ("-", -math.inf)):
         for form in (".inf", ".Inf", ".INF"):
-            words[sign + form] = Scalar(FLOAT, value)
+            words[sign + form] = Scalar(FLOAT, limit)
     return words
 
 
