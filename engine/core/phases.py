@@ -50,5 +50,7 @@ FULFILLED = COMPLETED | {Phase.SKIPPED, Phase.OMITTED}
 BAD = frozenset({Phase.FAILED, Phase.ERROR})
 ACTIVE = frozenset({Phase.PENDING, Phase.RUNNING})
 
-LEAF_TYPES = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
-"""Types that do work or wait themselves; every other type only holds children."""
+LEAF_TYPES = frozenset(
+    {NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND}
+)
+"""Types that do work or wait themselves (progress counts them); the others hold children."""

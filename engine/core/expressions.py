@@ -1,0 +1,32 @@
+"""Expressions at the places where the core evaluates one: hooks, retries, outputs, labels.
+
+One door to the language, so that every place treats scopes and errors alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from lang import expr, tag_values
+
+
+class Site(StrEnum):
+    """Where an expression stands; decides which functions it knows."""
+
+    HOOK = "hook"
+    RETRY = "retry"
+    OUTPUT = "output"
+    ARTIFACT = "artifact"
+    LABELS = "labels"
+
+
+def evaluate(source: str, scope: Mapping[str, Any], site: Site) -> Any:
+    """The value of `source` over flat variables. Raises LangError."""
+    return expr.compile(source, site=site.value).eval(tag_values.nest(scope))
+
+
+def holds(source: str, scope: Mapping[str, Any], site: Site) -> bool:
+    """Whether `source` is true. Raises LangError."""
+    return evaluate(source, scope, site) is True

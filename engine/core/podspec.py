@@ -1,0 +1,206 @@
+"""The Pod of a leaf: what the user asked for, complete for a cluster but for helper containers.
+
+Pure: a rendered template and the workflow's own fields go in, a JSON Pod comes out. Semantics:
+Argo's `createWorkflowPod`: placement from template, else boundary, else workflow; host aliases add
+up; other fields of the template replace those of the workflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.core import podgc, table, values
+from engine.core.errors import CoreError
+from engine.core.nodes import Node
+from engine.core.prepared import TemplateType
+from engine.core.run import Run
+from engine.core.values import Json
+from engine.core.work import Call
+from lang import pod_patch
+
+LABEL = "workflows.argoproj.io/"
+SCRIPT_PATH = "/argo/staging/script"
+_PLACEMENT = ("nodeSelector", "affinity", "tolerations")
+_FROM_WORKFLOW = (
+    "imagePullSecrets",
+    "hostNetwork",
+    "dnsPolicy",
+    "dnsConfig",
+    "automountServiceAccountToken",
+    "resourceClaims",
+)
+_EITHER = (
+    "securityContext",
+    "schedulerName",
+    "serviceAccountName",
+    "priorityClassName",
+    "automountServiceAccountToken",
+)
+
+
+def build(
+    run: Run, call: Call, node: Node, body: Mapping[str, Any], extra: Mapping[str, Any]
+) -> Json:
+    """The Pod of a leaf. Raises CoreError or LangError for what cannot become one."""
+    own = run.pod_spec_parts
+    containers, inits = _containers(body)
+    spec: Json = {"restartPolicy": "Never", "containers": containers}
+    if inits:
+        spec["initContainers"] = inits
+    volumes = _volumes(run, own, body)
+    if volumes:
+        spec["volumes"] = volumes
+    _check_mounts([*containers, *inits], volumes)
+    _from_workflow(spec, own, body)
+    _placement(run, call, spec, own, body)
+    patches = [p for p in (own.get("podSpecPatch"), body.get("podSpecPatch")) if p]
+    if patches:
+        spec = pod_patch.apply(spec, [str(patch) for patch in patches])
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _metadata(run, call, node, own, body),
+        "spec": spec,
+    }
+
+
+def _metadata(
+    run: Run, call: Call, node: Node, own: Mapping[str, Any], body: Mapping[str, Any]
+) -> Json:
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    for block in (own.get("podMetadata"), body.get("metadata")):
+        labels.update(_texts(values.mapping(block).get("labels")))
+        annotations.update(_texts(values.mapping(block).get("annotations")))
+    labels[f"{LABEL}workflow"] = run.name
+    labels[f"{LABEL}completed"] = "false"
+    if run.config.instance_id:
+        labels[f"{LABEL}controller-instanceid"] = run.config.instance_id
+    if call.on_exit:
+        labels[f"{LABEL}on-exit"] = "true"
+    annotations[f"{LABEL}node-name"] = node.name
+    annotations[f"{LABEL}node-id"] = node.id
+    annotations["kubectl.kubernetes.io/default-container"] = "main"
+    collected = podgc.annotation(run)
+    if collected is not None:
+        annotations[f"{LABEL}pod-gc-strategy"] = collected
+    return {
+        "name": table.pod_name(run, node),
+        "namespace": run.namespace,
+        "labels": labels,
+        "annotations": annotations,
+        "ownerReferences": [
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "Workflow",
+                "name": run.name,
+                "uid": run.uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+
+
+def _texts(block: Any) -> dict[str, str]:
+    return {str(k): values.text(v) for k, v in values.mapping(block).items()}
+
+
+def _containers(body: Mapping[str, Any]) -> tuple[list[Json], list[Json]]:
+    """The user's containers (main first, then sidecars) and init containers."""
+    mounts: list[Any] = []
+    if body.get(TemplateType.CONTAINER_SET) is not None:
+        block = body["containerSet"]
+        shared = list(block.get("volumeMounts") or ())
+        mains = [_member(c, shared) for c in block.get("containers") or ()]
+        mounts = shared
+    elif body.get(TemplateType.SCRIPT) is not None:
+        mains = [_script(body["script"])]
+    elif body.get(TemplateType.CONTAINER) is not None:
+        mains = [{**body["container"], "name": "main"}]
+    else:
+        mains = [{"name": "main"}]
+    mounts = mounts or list(mains[0].get("volumeMounts") or ())
+    others = [_mirrored(c, mounts) for c in body.get("sidecars") or ()]
+    inits = [_mirrored(c, mounts) for c in body.get("initContainers") or ()]
+    return [*mains, *others], inits
+
+
+def _member(container: Mapping[str, Any], shared: list[Any]) -> Json:
+    found = {k: v for k, v in container.items() if k != "dependencies"}
+    mounts = [*shared, *(found.get("volumeMounts") or ())]
+    if mounts:
+        found["volumeMounts"] = mounts
+    return found
+
+
+def _script(script: Mapping[str, Any]) -> Json:
+    found = {k: v for k, v in script.items() if k != "source"}
+    found["name"] = "main"
+    found["args"] = [*(found.get("args") or ()), SCRIPT_PATH]
+    return found
+
+
+def _mirrored(container: Mapping[str, Any], mounts: list[Any]) -> Json:
+    found = {k: v for k, v in container.items() if k != "mirrorVolumeMounts"}
+    if container.get("mirrorVolumeMounts") and mounts:
+        known = {m.get("mountPath") for m in found.get("volumeMounts") or ()}
+        extra = [m for m in mounts if m.get("mountPath") not in known]
+        found["volumeMounts"] = [*(found.get("volumeMounts") or ()), *extra]
+    return found
+
+
+def _volumes(run: Run, own: Mapping[str, Any], body: Mapping[str, Any]) -> list[Json]:
+    """Volumes of template and workflow (the template's win by name), then the claims."""
+    found: dict[str, Json] = {}
+    for volume in [*(body.get("volumes") or ()), *(own.get("volumes") or ())]:
+        found.setdefault(str(volume.get("name")), dict(volume))
+    for name, claim in run.claims.items():
+        found.setdefault(
+            name, {"name": name, "persistentVolumeClaim": {"claimName": claim}}
+        )
+    return list(found.values())
+
+
+def _check_mounts(containers: list[Json], volumes: list[Json]) -> None:
+    known = {volume["name"] for volume in volumes}
+    for container in containers:
+        for mount in container.get("volumeMounts") or ():
+            if mount.get("name") not in known:
+                raise CoreError(f"volume '{mount.get('name')}' not found in workflow spec")
+
+
+def _from_workflow(spec: Json, own: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    for field in _FROM_WORKFLOW:
+        if own.get(field) is not None:
+            spec[field] = own[field]
+    for field in _EITHER:
+        value = body.get(field)
+        if value is None:
+            value = own.get("podPriorityClassName" if field == "priorityClassName" else field)
+        if value is not None:
+            spec[field] = value
+    aliases = [*(own.get("hostAliases") or ()), *(body.get("hostAliases") or ())]
+    if aliases:
+        spec["hostAliases"] = aliases
+    resources = body.get("podResources") or own.get("podResources")
+    if resources:
+        spec["resources"] = resources
+    claims = {c.get("name"): c for c in own.get("resourceClaims") or ()}
+    claims |= {c.get("name"): c for c in body.get("resourceClaims") or ()}
+    if claims:
+        spec["resourceClaims"] = list(claims.values())
+
+
+def _placement(
+    run: Run, call: Call, spec: Json, own: Mapping[str, Any], body: Mapping[str, Any]
+) -> None:
+    boundary: Mapping[str, Any] = {}
+    if call.flow is not None and call.flow.call.template is not None:
+        boundary = call.flow.call.template.raw
+    for field in _PLACEMENT:
+        for source in (body, boundary, own):
+            if source.get(field):
+                spec[field] = source[field]
+                break
