@@ -1,0 +1,215 @@
+"""DAG templates: the graph, and what each task may refer to."""
+
+from __future__ import annotations
+
+import re
+import typing
+from typing import Any
+
+from crds.validation import arguments, containers, names, scopes
+from crds.validation.inputs import ANYTHING, Supplied
+from crds.validation.report import Site
+
+if typing.TYPE_CHECKING:
+    from crds.validation.walk import Home, Walk
+
+_OPERAND = re.compile(r"([a-zA-Z0-9][-a-zA-Z0-9]*?\.[A-Z][a-zA-Z]+)|([a-zA-Z0-9][-a-zA-Z0-9]*)")
+RESULTS = (
+    "Succeeded",
+    "Failed",
+    "Errored",
+    "Skipped",
+    "Omitted",
+    "Daemoned",
+    "AnySucceeded",
+    "AllFailed",
+)
+_OF_LOOPS = ("AnySucceeded", "AllFailed")
+
+
+def operands(depends: str) -> list[tuple[str, str]]:
+    """The tasks that `depends` names, each with the result asked for (empty: any good end)."""
+    found = []
+    for match in _OPERAND.finditer(depends):
+        task, _, result = match[0].partition(".")
+        found.append((task, result))
+    return found
+
+
+def needs(task: dict[str, Any]) -> list[str]:
+    """The tasks it waits for, in the order they are named."""
+    if task.get("depends"):
+        named = [name for name, _ in operands(task["depends"])]
+    else:
+        named = task.get("dependencies") or []
+    return list(dict.fromkeys(named))
+
+
+def check(
+    walk: Walk, site: Site, home: Home, template: dict[str, Any], scope: scopes.Scope
+) -> None:
+    """Names, graph, loops, arguments, called templates and tags."""
+    name = f"templates.{template.get('name', '')}"
+    place = site.below("dag")
+    tasks = template["dag"].get("tasks") or []
+    if not tasks:
+        walk.report.add(place.below("tasks"), f"{name} must have at least one task")
+    for index, fault in names.faults([each.get("name", "") for each in tasks]):
+        walk.report.add(place.below("tasks", index), f"{name}.tasks{fault}")
+    if not _check_graph(walk, place, name, tasks):
+        return
+    _check_words(walk, place, name, tasks)
+    called = _call_all(walk, place, home, name, tasks, scope)
+    _check_targets(walk, place, name, template["dag"], scope)
+    _Tasks(walk, place, home, name, tasks).check(called, scope)
+
+
+def _check_graph(walk: Walk, site: Site, name: str, tasks: list[dict[str, Any]]) -> bool:
+    edges = {each.get("name", ""): needs(each) for each in tasks}
+    good = True
+    for index, task in enumerate(tasks):
+        for other in needs(task):
+            if other not in edges:
+                place = site.below("tasks", index)
+                walk.report.add(place, f"{name} sorting failed: invalid dependency {other}")
+                good = False
+    if good and containers.find_cycle(edges):
+        walk.report.add(site.below("tasks"), f"{name} sorting failed: graph with cycle")
+        good = False
+    return good
+
+
+def _check_words(walk: Walk, site: Site, name: str, tasks: list[dict[str, Any]]) -> None:
+    by_name = {each.get("name", ""): each for each in tasks}
+    uses_depends = any(each.get("depends") for each in tasks)
+    for index, task in enumerate(tasks):
+        place, label = site.below("tasks", index), task.get("name", "")
+        listed = bool(task.get("dependencies"))
+        if (uses_depends or listed) and label[:1].isdigit():
+            text = (
+                f"{name}.tasks.{label} name cannot begin with a digit when using either "
+                "'depends' or 'dependencies'"
+            )
+            walk.report.add(place, text)
+        if uses_depends and listed:
+            text = f"{name} cannot use both 'depends' and 'dependencies' in the same DAG template"
+            walk.report.add(place, text)
+        if uses_depends and "continueOn" in task:
+            text = (
+                f"{name} cannot use 'continueOn' when using 'depends'. Instead use "
+                "'dep-task.Failed'/'dep-task.Errored'"
+            )
+            walk.report.add(place, text)
+        for other, result in operands(task.get("depends", "")):
+            if result:
+                fault = _result_fault(other, result, by_name.get(other) or {})
+                if fault:
+                    walk.report.add(place.below("depends"), f"{name}.tasks.{label} {fault}")
+
+
+def _result_fault(task: str, result: str, called: dict[str, Any]) -> str:
+    if result not in RESULTS:
+        return f"task result '{result}' for task '{task}' is invalid"
+    loops = scopes.is_loop(called) or "withSequence" in called
+    if result in _OF_LOOPS and not loops:
+        return f"task '{task}' has no loop: '{result}' holds only for tasks with withItems, " + (
+            "withParam or withSequence"
+        )
+    return ""
+
+
+def _call_all(
+    walk: Walk,
+    site: Site,
+    home: Home,
+    name: str,
+    tasks: list[dict[str, Any]],
+    scope: scopes.Scope,
+) -> list[dict[str, Any] | None]:
+    called = []
+    for index, task in enumerate(tasks):
+        label = f"{name}.tasks.{task.get('name', '')} "
+        place = site.below("tasks", index).leading(label)
+        template = walk.call(place, home, task, ANYTHING)
+        prefix = f"tasks.{task.get('name', '')}"
+        scopes.add_outputs(
+            template, prefix, scope, walk.known, collected=scopes.is_loop(task)
+        )
+        called.append(template)
+    return called
+
+
+def _check_targets(
+    walk: Walk, site: Site, name: str, dag: dict[str, Any], scope: scopes.Scope
+) -> None:
+    target, place = dag.get("target", ""), site.below("target")
+    walk.resolve(place, f"{name}.targets", target, scope)
+    if "{{" in target or target.startswith("placeholder-"):
+        return
+    known = {each.get("name", "") for each in dag.get("tasks") or []}
+    for each in target.split():
+        if each not in known:
+            walk.report.add(place, f"{name}.targets: target '{each}' is not defined")
+
+
+class _Tasks:
+    """Each task against what its ancestors leave behind."""
+
+    def __init__(
+        self, walk: Walk, site: Site, home: Home, name: str, tasks: list[dict[str, Any]]
+    ) -> None:
+        self._walk, self._site, self._home, self._name = walk, site, home, name
+        self._tasks = tasks
+        self._by_name = {each.get("name", ""): index for index, each in enumerate(tasks)}
+
+    def check(self, called: list[dict[str, Any] | None], scope: scopes.Scope) -> None:
+        for index, task in enumerate(self._tasks):
+            ancestors = self._ancestors(task.get("name", ""))
+            own = dict(scope)
+            for other in ancestors:
+                at = self._by_name[other]
+                collected = scopes.is_loop(self._tasks[at])
+                prefix = f"tasks.{other}"
+                scopes.add_outputs(
+                    called[at], prefix, own, self._walk.known, collected=collected
+                )
+                own[f"{prefix}.status"] = True
+            self._check_task(index, task, own, ancestors)
+
+    def _check_task(
+        self, index: int, task: dict[str, Any], own: scopes.Scope, ancestors: set[str]
+    ) -> None:
+        label = f"{self._name}.tasks.{task.get('name', '')}"
+        site = self._site.below("tasks", index)
+        scopes.add_items(self._walk.report, site.leading(f"{label} "), task, own)
+        unhooked = {key: each for key, each in task.items() if key not in ("hooks", "onExit")}
+        self._walk.resolve(site, label, unhooked, own)
+        given = task.get("arguments") or {}
+        place = site.below("arguments").named(f"{label}.arguments.")
+        arguments.check(self._walk.report, place, given, may_be_open=False)
+        for fault in _missing_dependencies(given, ancestors):
+            self._walk.report.add(site.below("arguments"), f"{label} {fault}")
+        self._walk.call(site.leading(f"{label} "), self._home, task, Supplied(given))
+
+    def _ancestors(self, name: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            for other in needs(self._tasks[self._by_name[waiting.pop()]]):
+                if other not in found:
+                    found.add(other)
+                    waiting.append(other)
+        return found
+
+
+def _missing_dependencies(given: dict[str, Any], ancestors: set[str]) -> list[str]:
+    faults = []
+    for what, field, word in (("parameters", "value", "parameter"), ("artifacts", "from", "artifact")):
+        for each in given.get(what) or []:
+            text = each.get(field) or ""
+            if text.startswith("{{tasks."):
+                other = text.split(".")[1]
+                if other not in ancestors:
+                    name = each.get("name", "")
+                    faults.append(f"missing dependency '{other}' for {word} '{name}'")
+    return faults

@@ -1,0 +1,209 @@
+"""Workflows and workflow templates: the spec as a whole. Source: Argo Workflows v4.1 lint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crds import decode
+from crds.errors import CrdError, FieldError
+from crds.shape import Shape
+from crds.status import WorkflowStatus
+from crds.validation import arguments, hooks, limits, names, plugins, pod_gc
+from crds.validation.inputs import ANYTHING, Supplied
+from crds.validation.library import Library
+from crds.validation.report import Report, Site
+from crds.validation.walk import Home, Walk
+from crds.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
+
+MAX_NAME = 63
+_ALWAYS = (
+    "workflow.name",
+    "workflow.namespace",
+    "workflow.mainEntrypoint",
+    "workflow.serviceAccountName",
+    "workflow.uid",
+    "workflow.status",
+    "workflow.parameters",
+    "workflow.parameters.json",
+    "workflow.annotations",
+    "workflow.annotations.json",
+    "workflow.labels",
+    "workflow.labels.json",
+)
+
+
+def validate_workflow(
+    item: Mapping[str, Any], library: Library, *, strict: bool = True
+) -> list[FieldError]:
+    """Every finding about a Workflow. `strict`: unknown fields are findings."""
+    return _validate(item, Workflow, library, strict=strict)
+
+
+def validate_workflow_template(
+    item: Mapping[str, Any], library: Library, *, strict: bool = True
+) -> list[FieldError]:
+    """Every finding about a WorkflowTemplate or ClusterWorkflowTemplate."""
+    cluster = item.get("kind") == "ClusterWorkflowTemplate"
+    kind: type[Shape] = ClusterWorkflowTemplate if cluster else WorkflowTemplate
+    return _validate(item, kind, library, strict=strict)
+
+
+def decoded(
+    item: Mapping[str, Any], kind: type[Shape], *, strict: bool
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """The canonical form, and what decoding found; raises CrdError on wrong types."""
+    typed, unknown = decode.decode(item, kind)
+    status = item.get("status")
+    if isinstance(status, dict) and kind is Workflow:
+        wrong, lost = decode.inspect(status, WorkflowStatus)
+        unknown = unknown + [f"status.{each}" for each in lost]
+        if wrong:
+            raise CrdError([FieldError(f"status.{e.path}", e.message) for e in wrong])
+    text = 'strict decoding error: unknown field "{}"'
+    found = [FieldError(path, text.format(path)) for path in unknown] if strict else []
+    return decode.encode(typed), found
+
+
+def _validate(
+    item: Mapping[str, Any], kind: type[Shape], library: Library, *, strict: bool
+) -> list[FieldError]:
+    try:
+        plain, found = decoded(item, kind, strict=strict)
+    except CrdError as error:
+        return list(error.errors)
+    is_template = kind is not Workflow
+    report = Report()
+    check_spec(report, Site("spec"), plain, library, Mode(is_template))
+    quantities = limits.quantity_faults(plain.get("spec") or {}, "spec")
+    return [*found, *(FieldError(path, text) for path, text in quantities), *report.findings]
+
+
+class Mode:
+    """What is expected of a spec. `template`: others fill its arguments in."""
+
+    def __init__(self, template: bool = False, *, needs_values: bool = False) -> None:
+        self.template = template
+        self.needs_values = needs_values
+
+
+def check_spec(
+    report: Report, site: Site, plain: dict[str, Any], library: Library, mode: Mode
+) -> None:
+    """Check the workflow spec of a canonical object; `site` is the spec's place."""
+    spec, meta = plain.get("spec") or {}, plain.get("metadata") or {}
+    _check_name(report, meta.get("name", ""))
+    walk = Walk(library, report, open_parameters=mode.template)
+    home = Home(("local",), spec, meta.get("namespace", ""), site.path)
+    stored = _stored(walk, site, home, spec)
+    if stored is False:
+        return
+    full = _merged(spec, stored) if isinstance(stored, Home) else spec
+    templates = [each.get("name", "") for each in spec.get("templates") or []]
+    for index, fault in names.faults(templates):
+        report.add(site.below("templates", index), f"spec.templates{fault}")
+    given = full.get("arguments") or {}
+    place = site.below("arguments").named("spec.arguments.")
+    arguments.check(report, place, given, may_be_open=not mode.needs_values)
+    _know_globals(walk, full, plain)
+    _check_rest(report, site, spec)
+    _check_calls(walk, site, home, stored if isinstance(stored, Home) else None, full, mode)
+
+
+def _check_name(report: Report, name: str) -> None:
+    if len(name) > MAX_NAME:
+        text = f'workflow name "{name}" must not be more than {MAX_NAME} characters long'
+        report.add(Site("metadata.name"), f"{text} (currently {len(name)})")
+
+
+def _stored(walk: Walk, site: Site, home: Home, spec: dict[str, Any]) -> Home | None | bool:
+    """The spec that workflowTemplateRef names; None without one, False when it is missing."""
+    reference = spec.get("workflowTemplateRef")
+    if reference is None:
+        return None
+    place = site.below("workflowTemplateRef")
+    if spec.get("templates"):
+        text = "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
+        walk.report.add(site.below("templates"), text)
+        return False
+    cluster = bool(reference.get("clusterScope"))
+    found = walk.stored(place, reference.get("name", ""), home.namespace, cluster=cluster)
+    return found or False
+
+
+def _merged(spec: dict[str, Any], stored: Home) -> dict[str, Any]:
+    """What matters here of the joined specs: entrypoint, arguments, metadata."""
+    full = {**stored.spec, **spec}
+    below = stored.spec.get("arguments") or {}
+    above = spec.get("arguments") or {}
+    full["arguments"] = {
+        what: _by_name(below.get(what) or [], above.get(what) or [])
+        for what in ("parameters", "artifacts")
+    }
+    return full
+
+
+def _by_name(below: list[dict[str, Any]], above: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    merged = {each.get("name", ""): each for each in below}
+    for each in above:
+        name = each.get("name", "")
+        under = merged.get(name, {})
+        merged[name] = {**under, **each} if "value" not in each else each
+    return list(merged.values())
+
+
+def _know_globals(walk: Walk, full: dict[str, Any], plain: dict[str, Any]) -> None:
+    for name in _ALWAYS:
+        walk.known[name] = walk.placeholders.next()
+    for parameter in (full.get("arguments") or {}).get("parameters") or []:
+        key = f"workflow.parameters.{parameter.get('name', '')}"
+        walk.known[key] = parameter.get("value") or walk.placeholders.next()
+    sources = [plain.get("metadata") or {}, full.get("workflowMetadata") or {}]
+    for source in sources:
+        for what in ("labels", "annotations", "labelsFrom"):
+            for key in source.get(what) or {}:
+                word = "labels" if what == "labelsFrom" else what
+                walk.known[f"workflow.{word}.{key}"] = walk.placeholders.next()
+    if "priority" in full:
+        walk.known["workflow.priority"] = str(full["priority"])
+
+
+def _check_rest(report: Report, site: Site, spec: dict[str, Any]) -> None:
+    hooks.check(report, site, "", spec)
+    pod_gc.check(report, site.below("podGC"), spec.get("podGC"))
+    plugins.check(report, site.below("executorPlugins"), spec.get("executorPlugins") or [])
+    if "podResources" in spec:
+        place = site.below("podResources")
+        limits.check_pod_resources(report, place, "spec.podResources", spec["podResources"])
+
+
+def _check_calls(
+    walk: Walk, site: Site, home: Home, stored: Home | None, full: dict[str, Any], mode: Mode
+) -> None:
+    entrypoint = full.get("entrypoint", "")
+    given = ANYTHING if mode.template else Supplied(full.get("arguments") or {})
+    place = site.below("entrypoint")
+    if entrypoint:
+        _call(walk, place, home, stored, entrypoint, given)
+    elif not mode.template:
+        walk.report.add(place, "spec.entrypoint is required")
+    if full.get("onExit"):
+        walk.known["workflow.failures"] = walk.placeholders.next()
+        _call(walk, site.below("onExit"), home, stored, full["onExit"], given)
+    for index, template in enumerate(home.spec.get("templates") or []):
+        name = template.get("name", "")
+        if name:
+            each = site.below("templates", index).leading(f"templates.{name} ")
+            walk.call(each, home, {"template": name}, ANYTHING)
+
+
+def _call(
+    walk: Walk, site: Site, home: Home, stored: Home | None, name: str, given: Supplied
+) -> None:
+    if stored is None:
+        walk.call(site, home, {"template": name}, given)
+        return
+    if stored.find(name) is None:
+        walk.report.add(site, f"template reference {stored.key[1]}.{name} not found")
+        return
+    walk.call(site, stored, {"template": name}, given)
