@@ -237,7 +237,7 @@ class Firings:
 
 
 def applied_template(
-    spec: Mapping[str, Any], events: Mapping[str, CloudEvent]
+    spec: Mapping[str, Any], events: Mapping[str, CloudEvent], *, served_only: bool = True
 ) -> tuple[Mapping[str, Any], str]:
     """The trigger's template with its own parameters put in, and its kind.
 
@@ -245,10 +245,10 @@ def applied_template(
     """
     template: Mapping[str, Any] = spec["template"]
     if spec.get("parameters"):
-        template = parameters.apply(dict(template), spec["parameters"], events)
+        template = parameters.apply_object(template, spec["parameters"], events)
         decode.decode(dict(template), TriggerTemplate)
     kind = next((k for k in registry.ORDER if template.get(k) is not None), "")
-    if kind not in registry.TRIGGERS:
+    if served_only and kind not in registry.TRIGGERS:
         raise ParameterError(f"template: no trigger of a served kind ({kind or 'none'})")
     return template, kind
 

@@ -6,6 +6,7 @@ A value is only ever a value: it is set with sjson, once, never scanned again.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -119,6 +120,22 @@ def apply(document: Any, parameters: Sequence[Mapping[str, Any]], events: Events
             continue
         document = _put(document, parameter, value, raw=bool(src.get("useRawData")))
     return document
+
+
+def apply_text(text: str, parameters: Sequence[Mapping[str, Any]], events: Events) -> str:
+    """As `apply`, on JSON text. Raises ParameterError, LangError."""
+    return gojson.dumps(apply(gojson.parse(text), parameters, events))
+
+
+def apply_object(
+    obj: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]], events: Events
+) -> dict[str, Any]:
+    """As `apply`, for an object that goes to an API: plain JSON values only."""
+    if not parameters:
+        return dict(obj)
+    changed = apply(dict(obj), parameters, events)
+    plain: dict[str, Any] = json.loads(gojson.dumps(changed))
+    return plain
 
 
 def _put(document: Any, parameter: Mapping[str, Any], value: Resolved, *, raw: bool) -> Any:

@@ -48,7 +48,7 @@ class ArgoWorkflowTrigger:
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Do the operation."""
         written = await source.fetch(context, spec["source"])
-        obj = parameters.apply(written, spec.get("parameters") or (), context.events)
+        obj = parameters.apply_object(written, spec.get("parameters") or (), context.events)
         operation = spec.get("operation") or "submit"
         namespace = str((obj.get("metadata") or {}).get("namespace") or context.namespace)
         try:

@@ -36,7 +36,7 @@ class HttpTrigger:
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Send it."""
-        spec = parameters.apply(dict(spec), spec.get("parameters") or (), context.events)
+        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
         url, method = str(spec["url"]), str(spec.get("method") or "POST")
         if not url.startswith(("http://", "https://")):
             raise TriggerFailed("http.url: must begin with http:// or https://", permanent=True)

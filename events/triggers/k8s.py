@@ -40,7 +40,7 @@ class KubernetesTrigger:
         if spec.get("liveObject") and operation == "update":
             name = (written.get("metadata") or {}).get("name") or ""
             written = await context.services.cluster.get(resource, namespace, name)
-        obj = parameters.apply(written, spec.get("parameters") or (), context.events)
+        obj = parameters.apply_object(written, spec.get("parameters") or (), context.events)
         namespace = _namespace(context, resource, obj)
         match operation:
             case "create":
