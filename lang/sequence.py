@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lang import gojson, strconv
+from lang import gojson, sequence_format, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError, Limits
 
 
@@ -51,7 +51,7 @@ def _formatted(pattern: str, numbers: range, limits: Limits) -> list[str]:
     items: list[str] = []
     size = 0
     for number in numbers:
-        text = pattern % number
+        text = sequence_format.render(pattern, number)
         size += len(text)
         if size > limits.result:
             message = f"withSequence is larger than {limits.result} bytes"

@@ -12,12 +12,9 @@ from typing import Any
 from lang import merge_patch, pod_schema, workflow_join, workflow_schema
 
 # The order in which Argo looks for a template's type.
-TEMPLATE_TYPES = ("container", "containerSet", "steps", "dag", "script") + (
-    "resource",
-    "data",
-    "suspend",
-    "http",
-    "plugin",
+TEMPLATE_TYPES = (
+    *("container", "containerSet", "steps", "dag", "script"),
+    *("resource", "data", "suspend", "http", "plugin"),
 )
 
 

@@ -55,12 +55,12 @@ class Literal:
 class Template:
     """A compiled tree. Immutable; may be shared and cached."""
 
-    __slots__ = ("_limits", "_node", "_spanning", "_tags")
+    __slots__ = ("_limits", "_node", "_open", "_tags")
 
-    def __init__(self, node: Any, spanning: str | None, limits: Limits) -> None:
+    def __init__(self, node: Any, open_tag: LangError | None, limits: Limits) -> None:
         self._node = node
         self._limits = limits
-        self._spanning = spanning
+        self._open = open_tag
         self._tags = tuple(_tags_of(node))
 
     @property
@@ -94,8 +94,8 @@ class Template:
         refuses values that Argo could not carry (control characters).
         """
         policy = _policy(allow_unresolved, strict_prefixes, portable)
-        if self._spanning is not None and not policy.allow_unresolved:
-            raise tag_values.Unresolved(f"failed to resolve {{{{{self._spanning}}}}}", None)
+        if self._open is not None and not policy.allow_unresolved:
+            raise self._open
         return _render(self._node, _Pass(Scope(scope), policy, self._limits), _as_text)
 
     def bind(
@@ -112,7 +112,7 @@ class Template:
         """
         policy = _policy(allow_unresolved, strict_prefixes, portable)
         run = _Pass(Scope(scope), policy, self._limits)
-        return Template(_render(self._node, run, _as_node), self._spanning, self._limits)
+        return Template(_render(self._node, run, _as_node), self._open, self._limits)
 
     def tree(self) -> Any:
         """The tree as it stands, remaining tags as text."""
@@ -137,10 +137,12 @@ def _compile_text(text: str, limits: Limits) -> Template:
 def _compile(tree: Any, limits: Limits) -> Template:
     try:
         return Template(_build(tree, limits.nesting), None, limits)
-    except tag_scan.UnclosedTag:
-        # The reference scans the JSON text of the whole tree, so braces of the document itself,
-        # or of a later string, can end this tag. Only then is it not an error at once.
-        return Template(_build(tree, limits.nesting, open_tags=True), _spanning(tree), limits)
+    except tag_scan.UnclosedTag as error:
+        if isinstance(tree, str):
+            raise
+        # In a tree such braces are plain text, unless every tag has to be resolved.
+        node = _build(tree, limits.nesting, open_tags=True)
+        return Template(node, _open_tag_error(tree, error), limits)
 
 
 def render(tree: Any, scope: Mapping[str, Any], *, allow_unresolved: bool = False) -> Any:
@@ -148,12 +150,17 @@ def render(tree: Any, scope: Mapping[str, Any], *, allow_unresolved: bool = Fals
     return compile(tree).render(scope, allow_unresolved=allow_unresolved)
 
 
-def _spanning(tree: Any) -> str:
-    """The text of the first tag that no string holds entirely. Raises where nothing ends it."""
-    for segment in tag_scan.scan(gojson.dumps(_without_literals(tree))):
+def _open_tag_error(tree: Any, unclosed: LangError) -> LangError:
+    """What the reference says, which scans the JSON text of the whole tree: there braces of the
+    document itself, or of a later string, may end the tag."""
+    try:
+        segments = tag_scan.scan(gojson.dumps(_without_literals(tree)))
+    except tag_scan.UnclosedTag as error:
+        return error
+    for segment in segments:
         if isinstance(segment, Tag) and tag_scan.has_bare_quote(segment.text):
-            return segment.text
-    return ""
+            return tag_values.Unresolved(f"failed to resolve {segment}", None)
+    return unclosed
 
 
 def _without_literals(tree: Any) -> Any:
