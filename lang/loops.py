@@ -33,6 +33,10 @@ def expand(
     """
     if not any(task.get(field) is not None for field in LOOP_FIELDS):
         return [dict(task)]
+    if "(" in task["name"]:
+        # An index is read back from what follows the first parenthesis of a node's name.
+        message = f"the name of a loop may not hold a parenthesis: {task['name']}"
+        raise LangError(ErrorKind.VALUE, message)
     skipped = _is_false(task.get("when") or "")
     try:
         elements = list(_items(task, limits))

@@ -30,3 +30,7 @@ def evaluate_raw(tag: Tag, scope: Scope, policy: Policy, *, shown: str) -> Any:
 
 def evaluate_flat(source: str, scope: Mapping[str, Any]) -> Any:
     raise LangError(ErrorKind.UNAVAILABLE, "expressions are not there yet", 0)
+
+
+def boolean(source: str, scope: Mapping[str, Any]) -> bool:
+    raise LangError(ErrorKind.UNAVAILABLE, "expressions are not there yet", 0)

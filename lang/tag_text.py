@@ -8,7 +8,6 @@ safe as `tags`: a tag that runs over the end of a JSON string is never replaced.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +48,16 @@ def replace(
     return result
 
 
+def replace_raw(text: str, scope: Mapping[str, Any]) -> str:
+    """`text`, which is no JSON, with all its tags replaced as if it were (CronWorkflow `when`)."""
+    variables = Scope(scope)
+    policy = Policy(subfields=False)
+    return "".join(
+        segment if isinstance(segment, str) else _in_string(segment, variables, policy)
+        for segment in tag_scan.scan(text)
+    )
+
+
 def resolve_value(reference: str, scope: Mapping[str, Any]) -> tuple[str, Any]:
     """What a whole-value reference stands for: its tag, and the value of any type.
 
@@ -70,6 +79,10 @@ def _piece(tag: Tag, scope: Scope, policy: Policy) -> str:
         if policy.must_resolve(tag.name):
             raise tag_values.Unresolved(f"failed to resolve {tag}", tag.position)
         return str(tag)
+    return _in_string(tag, scope, policy)
+
+
+def _in_string(tag: Tag, scope: Scope, policy: Policy) -> str:
     if tag.is_expression:
         return _expression(tag, scope, policy)
     nested = tag.nested()
@@ -82,7 +95,13 @@ def _piece(tag: Tag, scope: Scope, policy: Policy) -> str:
 
 
 def _expression(tag: Tag, scope: Scope, policy: Policy) -> str:
-    source = json.loads(f'"{tag.expression}"')
+    try:
+        source = gojson.parse(f'"{tag.expression}"')
+    except LangError as error:
+        if policy.allow_unresolved:
+            return str(tag)
+        message = f"failed to unmarshall JSON expression: {error.message}"
+        raise LangError(ErrorKind.SYNTAX, message, tag.position) from None
     unescaped = Tag("=" + source, tag.position)
     value = tag_expr.evaluate_raw(unescaped, scope, policy, shown=tag.expression)
     if value is tag_expr.STAYS:

@@ -9,93 +9,19 @@ controller, Sensors.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
-from lang.govaluate import lexer, planner
-from lang.govaluate.lexer import Kind, Token
+from lang.govaluate.conditions import Condition
+from lang.govaluate.conditions import compile as _compile_condition
+from lang.govaluate.expression import compile_expr, when
+from lang.govaluate.program import Program
 
-_HINT = ' (hint: try wrapping the affected expression in quotes ("))'
-
-
-class Program:
-    """A compiled expression. Immutable."""
-
-    __slots__ = ("_root", "names", "source")
-
-    def __init__(self, source: str, tokens: list[Token]) -> None:
-        self.source = source
-        self.names = tuple(dict.fromkeys(t.value for t in tokens if t.kind is Kind.VARIABLE))
-        self._root = planner.plan(tokens)
-
-    def eval(self, parameters: Mapping[str, Any]) -> Any:
-        """A float, bool, str, list or None. Raises LangError(TYPE, NAME or VALUE)."""
-        try:
-            return self._root.evaluate(parameters)
-        except RecursionError:
-            raise _too_deep() from None
-
-    def __repr__(self) -> str:
-        return f"Program({self.source!r})"
+__all__ = ["Condition", "Program", "compile_condition", "compile_expr", "when"]
 
 
-@functools.lru_cache(maxsize=2048)
-def compile_expr(text: str) -> Program:
-    """The program of an expression whose names are parameters (filters, CronWorkflow `when`)."""
-    try:
-        return Program(text, _tokens(text))
-    except RecursionError:
-        raise _too_deep() from None
+def compile_condition(text: str, dependencies: Iterable[str]) -> Condition:
+    """The condition of a Sensor's trigger over its dependencies; "" needs all of them.
 
-
-@functools.lru_cache(maxsize=8192)
-def when(text: str) -> bool:
-    """Whether a step runs: `text` after substitution, "" is true. Bare words are strings.
-
-    Raises LangError with the message that the node shows.
+    Raises LangError where the text is no condition or names another dependency.
     """
-    if not text:
-        return True
-    try:
-        return _when(text)
-    except RecursionError:
-        raise _too_deep() from None
-
-
-def _when(text: str) -> bool:
-    try:
-        tokens = _tokens(text)
-        planner.plan(tokens)  # bad patterns are errors of the text, not of its evaluation
-    except LangError as error:
-        hint = _HINT if error.message.startswith("Invalid token") else ""
-        raise _error(error, f"Invalid 'when' expression '{text}': {error.message}{hint}") from None
-    try:
-        program = Program(text, lexer.variables_as_strings(tokens))
-    except LangError as error:
-        message = f"Failed to parse 'when' expression '{text}': {error.message}"
-        raise _error(error, message) from None
-    try:
-        result = program.eval({})
-    except LangError as error:
-        message = f"Failed to evaluate 'when' expresion '{text}': {error.message}"
-        raise _error(error, message) from None
-    if not isinstance(result, bool):
-        message = f"Expected boolean evaluation for '{text}'. Got {lexer.show(result)}"
-        raise LangError(ErrorKind.TYPE, message, 0)
-    return result
-
-
-def _tokens(text: str) -> list[Token]:
-    if len(text) > DEFAULT_LIMITS.source:
-        raise LangError(ErrorKind.LIMIT, "the expression is too long", 0)
-    return lexer.tokenize(text)
-
-
-def _too_deep() -> LangError:
-    return LangError(ErrorKind.LIMIT, "the expression is nested too deeply", 0)
-
-
-def _error(cause: LangError, message: str) -> LangError:
-    return LangError(cause.kind, message, cause.position)
+    return _compile_condition(text, tuple(dependencies))
