@@ -25,14 +25,15 @@ S = TypeVar("S", bound=Shape)
 Reader = Callable[[Any, Path, Findings], Any]
 
 
-def decode(value: object, kind: type[S]) -> tuple[S, list[str]]:
+def decode(value: object, kind: type[S], *, fold: bool = False) -> tuple[S, list[str]]:
     """`value` as `kind`, and the paths of fields the kind does not have, in document order.
 
+    `fold` also takes field names written in another case (what lint without `--strict` takes).
     Raises CrdError with every wrong type found. The given value is never changed, and the typed
     one shares nothing with it but raw JSON items.
     """
-    findings = Findings()
-    typed = _shape(kind)(value, None, findings)
+    findings = Findings(fold=fold)
+    typed = _read(value, kind, findings)
     if findings.errors:
         raise CrdError(findings.errors)
     return typed, findings.unknown
@@ -41,8 +42,15 @@ def decode(value: object, kind: type[S]) -> tuple[S, list[str]]:
 def inspect(value: object, kind: type[Shape]) -> tuple[list[FieldError], list[str]]:
     """All wrong types and all unknown fields, without raising."""
     findings = Findings()
-    _shape(kind)(value, None, findings)
+    _read(value, kind, findings)
     return findings.errors, findings.unknown
+
+
+def _read(value: object, kind: type[Shape], findings: Findings) -> Any:
+    try:
+        return _shape(kind)(value, None, findings)
+    except RecursionError:
+        return findings.wrong(None, "less deeply nested", value, kind())
 
 
 def encode(typed: Shape) -> dict[str, Any]:
@@ -65,7 +73,7 @@ def _shape(kind: type[Shape]) -> Reader:
             readers.update(_fields(kind))
         found = {}
         for key, item in value.items():
-            known = readers.get(key)
+            known = readers.get(key) or (_folded(readers, key) if findings.fold else None)
             if known is None:
                 findings.unknown_field(path, key)
             elif item is not None:
@@ -73,6 +81,11 @@ def _shape(kind: type[Shape]) -> Reader:
         return kind(**found)
 
     return read
+
+
+def _folded(readers: dict[str, tuple[str, Reader]], key: object) -> tuple[str, Reader] | None:
+    wanted = str(key).lower()
+    return next((known for name, known in readers.items() if name.lower() == wanted), None)
 
 
 def _fields(kind: type[Shape]) -> dict[str, tuple[str, Reader]]:

@@ -29,9 +29,11 @@ def text_of(path: Path) -> str:
 class Findings:
     """What one decoding found: wrong types and unknown fields."""
 
-    __slots__ = ("errors", "unknown")
+    __slots__ = ("errors", "fold", "unknown")
 
-    def __init__(self) -> None:
+    def __init__(self, *, fold: bool = False) -> None:
+        """`fold`: field names may be written in another case, as lax Go decoding allows."""
+        self.fold = fold
         self.errors: list[FieldError] = []
         self.unknown: list[str] = []
 
@@ -40,6 +42,10 @@ class Findings:
         message = f"must be {wanted}, not {_named(value)}"
         self.errors.append(FieldError(text_of(path), message))
         return instead
+
+    def fault(self, path: Path, message: str) -> None:
+        """Record what is wrong with the value at `path`."""
+        self.errors.append(FieldError(text_of(path), message))
 
     def unknown_field(self, path: Path, key: object) -> None:
         """Record a field that the type does not have."""
@@ -186,6 +192,13 @@ def _object(value: Any, path: Path, findings: Findings) -> Any:
     return findings.wrong(path, "an object", value, {})
 
 
+def _plugin(value: Any, path: Path, findings: Findings) -> Any:
+    given = _object(value, path, findings)
+    if isinstance(value, dict) and len(value) != 1:
+        findings.fault(path, f"expected exactly one key, got {len(value)}")
+    return given
+
+
 def _raw(value: Any, path: Path, findings: Findings) -> Any:
     return value
 
@@ -209,7 +222,7 @@ MARKED: dict[Scalar, Reader] = {
     Scalar.ITEMS: _items,
     Scalar.AMOUNT: _amount,
     Scalar.INT64_OR_DURATION: _int64_or_duration,
-    Scalar.PLUGIN: _object,
+    Scalar.PLUGIN: _plugin,
 }
 """Readers of the marked types."""
 

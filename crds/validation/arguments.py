@@ -35,10 +35,8 @@ def _check_parameter(
     """True when an open enum ends the check of these arguments, as it does in Argo."""
     source, value = parameter.get("valueFrom"), parameter.get("value")
     name = site.name
-    if source is None and value is None and not may_be_open and "enum" not in parameter:
+    if source is None and value is None and not may_be_open:
         report.add(site, f"{name}.value or {name}.valueFrom is required")
-    elif source is None and value is None and not may_be_open:
-        report.add(site, f"{name}.value is required")
     if source is not None and not _may_be_here(source):
         report.add(site, f"{name}.valueFrom only allows: default, configMapKeyRef and supplied")
     words = parameter.get("enum")
@@ -47,6 +45,8 @@ def _check_parameter(
     if not words:
         report.add(site, f"{name}.enum should contain at least one value")
     elif value is None:
+        if not may_be_open:
+            report.add(site, f"{name}.value is required")
         return may_be_open
     elif value not in words:
         report.add(site, f"{name}.value should be present in {name}.enum list")

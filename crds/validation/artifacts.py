@@ -44,7 +44,8 @@ def _hdfs_faults(name: str, hdfs: dict[str, Any]) -> Iterator[str]:
     elif not path.startswith("/"):
         yield f"{name}.path must be a absolute file path"
     if not hdfs.get("hdfsUser") and not cache and not keytab:
-        yield f"either {name}.hdfsUser, {name}.krbCCacheSecret or {name}.krbKeytabSecret is required"
+        ways = f"{name}.hdfsUser, {name}.krbCCacheSecret or {name}.krbKeytabSecret"
+        yield f"either {ways} is required"
     principal = hdfs.get("krbServicePrincipalName") and "krbConfigConfigMap" in hdfs
     if keytab and not (principal and hdfs.get("krbUsername") and hdfs.get("krbRealm")):
         yield (

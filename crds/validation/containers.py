@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from crds.validation import names
 from crds.validation.report import Report, Site
 
-RESERVED = ("main", "init", "wait", "supervisor")
+RESERVED = ("init", "wait", "supervisor")
 PLUGIN_PREFIX = "artifact-plugin-"
 
 
-def check(report: Report, site: Site, template: dict[str, Any]) -> None:
-    """Everything about the containers of a leaf."""
+def check(report: Report, site: Site, template: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Everything about the containers of a leaf. `defaults` are the spec's templateDefaults."""
     name = f"templates.{template.get('name', '')}"
     if "container" in template:
         _check_mounts(report, site, name, template)
     for kind in ("container", "script"):
-        if kind in template and not template[kind].get("image"):
+        image = (template.get(kind) or {}).get("image") or (defaults.get(kind) or {}).get("image")
+        if kind in template and not image:
             report.add(site.below(f"{kind}.image"), f"{name}.{kind}.image may not be empty")
     if "containerSet" in template:
         _check_set(report, site.below("containerSet"), name, template)
@@ -66,7 +68,7 @@ def _check_set(report: Report, site: Site, name: str, template: dict[str, Any]) 
     for index, fault in names.faults([each.get("name", "") for each in containers]):
         report.add(site.below("containers", index), f"{place}{fault}")
     for index, each in enumerate(containers):
-        if each.get("name") != "main" and _is_reserved(each.get("name", "")):
+        if _is_reserved(each.get("name", "")):
             report.add(site.below("containers", index), _reserved(place, each))
     _check_set_mounts(report, site, name, written)
     _check_dependencies(report, site, place, containers)
@@ -102,23 +104,24 @@ def _check_dependencies(
 
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str]:
-    """One cycle, from the last node of the walk back to it; empty when there is none."""
+    """One cycle, as a walk back to its first node; empty when there is none.
+
+    Iterative: a chain may be longer than Python's stack is deep.
+    """
     done: set[str] = set()
-    for start in sorted(edges):
-        found = _walk(start, edges, [], done)
-        if found:
-            return found
-    return []
-
-
-def _walk(node: str, edges: dict[str, list[str]], trail: list[str], done: set[str]) -> list[str]:
-    if node in trail:
-        return [*trail[trail.index(node) :], node]
-    if node in done or node not in edges:
-        return []
-    for other in edges[node]:
-        found = _walk(other, edges, [*trail, node], done)
-        if found:
-            return found
-    done.add(node)
+    for start in reversed(edges):
+        trail: dict[str, Iterator[str]] = {}
+        node: str | None = None if start in done else start
+        while node is not None:
+            trail.setdefault(node, iter(edges[node]))
+            other = next((each for each in trail[node] if each in edges and each not in done), None)
+            if other is None:
+                done.add(node)
+                del trail[node]
+                node = next(reversed(trail), None)
+            elif other in trail:
+                names = list(trail)
+                return [*names[names.index(other) :], other]
+            else:
+                node = other
     return []

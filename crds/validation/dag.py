@@ -59,9 +59,9 @@ def check(
     if not _check_graph(walk, place, name, tasks):
         return
     _check_words(walk, place, name, tasks)
-    called = _call_all(walk, place, home, name, tasks, scope)
+    _call_all(walk, place, home, name, tasks, scope)
     _check_targets(walk, place, name, template["dag"], scope)
-    _Tasks(walk, place, home, name, tasks).check(called, scope)
+    _Tasks(walk, place, home, name, tasks).check(scope)
 
 
 def _check_graph(walk: Walk, site: Site, name: str, tasks: list[dict[str, Any]]) -> bool:
@@ -112,9 +112,7 @@ def _result_fault(task: str, result: str, called: dict[str, Any]) -> str:
         return f"task result '{result}' for task '{task}' is invalid"
     loops = scopes.is_loop(called) or "withSequence" in called
     if result in _OF_LOOPS and not loops:
-        return f"task '{task}' has no loop: '{result}' holds only for tasks with withItems, " + (
-            "withParam or withSequence"
-        )
+        return f"task '{task}' has no loop, which '{result}' is about"
     return ""
 
 
@@ -125,18 +123,13 @@ def _call_all(
     name: str,
     tasks: list[dict[str, Any]],
     scope: scopes.Scope,
-) -> list[dict[str, Any] | None]:
-    called = []
+) -> None:
     for index, task in enumerate(tasks):
         label = f"{name}.tasks.{task.get('name', '')} "
         place = site.below("tasks", index).leading(label)
         template = walk.call(place, home, task, ANYTHING)
         prefix = f"tasks.{task.get('name', '')}"
-        scopes.add_outputs(
-            template, prefix, scope, walk.known, collected=scopes.is_loop(task)
-        )
-        called.append(template)
-    return called
+        scopes.add_outputs(template, prefix, scope, walk.known, collected=scopes.is_loop(task))
 
 
 def _check_targets(
@@ -162,18 +155,12 @@ class _Tasks:
         self._tasks = tasks
         self._by_name = {each.get("name", ""): index for index, each in enumerate(tasks)}
 
-    def check(self, called: list[dict[str, Any] | None], scope: scopes.Scope) -> None:
+    def check(self, scope: scopes.Scope) -> None:
+        """All tasks, in the order they are written."""
         for index, task in enumerate(self._tasks):
             ancestors = self._ancestors(task.get("name", ""))
             own = dict(scope)
-            for other in ancestors:
-                at = self._by_name[other]
-                collected = scopes.is_loop(self._tasks[at])
-                prefix = f"tasks.{other}"
-                scopes.add_outputs(
-                    called[at], prefix, own, self._walk.known, collected=collected
-                )
-                own[f"{prefix}.status"] = True
+            own.update({f"tasks.{other}.status": True for other in ancestors})
             self._check_task(index, task, own, ancestors)
 
     def _check_task(
@@ -183,7 +170,7 @@ class _Tasks:
         site = self._site.below("tasks", index)
         scopes.add_items(self._walk.report, site.leading(f"{label} "), task, own)
         unhooked = {key: each for key, each in task.items() if key not in ("hooks", "onExit")}
-        self._walk.resolve(site, label, unhooked, own)
+        self._walk.resolve(site, label, unhooked, own | scopes.of_inline(task))
         given = task.get("arguments") or {}
         place = site.below("arguments").named(f"{label}.arguments.")
         arguments.check(self._walk.report, place, given, may_be_open=False)
@@ -204,7 +191,10 @@ class _Tasks:
 
 def _missing_dependencies(given: dict[str, Any], ancestors: set[str]) -> list[str]:
     faults = []
-    for what, field, word in (("parameters", "value", "parameter"), ("artifacts", "from", "artifact")):
+    for what, field, word in (
+        ("parameters", "value", "parameter"),
+        ("artifacts", "from", "artifact"),
+    ):
         for each in given.get(what) or []:
             text = each.get(field) or ""
             if text.startswith("{{tasks."):

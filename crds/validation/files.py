@@ -6,6 +6,7 @@ left out, documents of other kinds are left out, and a text with nothing to lint
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from crds.eventbinding import WorkflowEventBinding
 from crds.validation import cron, eventbus, eventsource, sensor, workflow
 from crds.validation.library import Library
 from lang import yaml
-from lang.errors import LangError
+from lang.errors import ErrorKind, LangError
 
 _SEPARATOR = re.compile(r"^---(?:[ \t].*|\r)?$", re.MULTILINE)
 NOTHING = "found nothing to lint in the specified paths, failing..."
@@ -123,7 +124,22 @@ def _objects(file: str, text: str, outcome: Lint, strict: bool) -> Iterator[dict
 
 def _read(file: str, chunk: str, outcome: Lint, strict: bool) -> Any:
     try:
-        return yaml.load(chunk, strict=strict)
+        value = yaml.load(chunk, strict=strict)
+        if not _finite(value):
+            raise LangError(ErrorKind.VALUE, "no number of JSON is infinite", None)
+        return value
     except LangError as error:
         outcome.notes.append(f"{file}: yaml file is not valid; error: {error.message}")
         return None
+
+
+def _finite(value: Any) -> bool:
+    match value:
+        case float():
+            return math.isfinite(value)
+        case dict():
+            return all(map(_finite, value.values()))
+        case list():
+            return all(map(_finite, value))
+        case _:
+            return True

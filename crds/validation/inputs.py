@@ -10,7 +10,16 @@ from crds.validation import arguments, artifacts, names, text
 from crds.validation.report import Report, Site
 
 Scope = dict[str, bool]
-LEAF_TYPES = ("container", "containerSet", "script", "resource", "data", "suspend", "http", "plugin")
+LEAF_TYPES = (
+    "container",
+    "containerSet",
+    "script",
+    "resource",
+    "data",
+    "suspend",
+    "http",
+    "plugin",
+)
 
 
 def is_leaf(template: dict[str, Any]) -> bool:
@@ -50,6 +59,10 @@ def _check_artifact(report: Report, site: Site, artifact: dict[str, Any], leaf: 
         report.add(site, f"{name}.from not valid in inputs")
     for fault in artifacts.location_faults(name, artifact):
         report.add(site, fault)
+
+
+ABSENT = "__argo-internal.absent-optional-output__"
+"""Stands for the output of a step that did not run."""
 
 
 class Placeholders:
@@ -96,6 +109,11 @@ def bind(
     bound = []
     for parameter in inputs.get("parameters") or []:
         each = _bind_parameter(parameter, supplied, placeholders)
+        if each.get("value") == ABSENT:
+            text_ = f"{name} inputs.parameters.{each.get('name', '')}: argument references an "
+            report.add(
+                site, text_ + "absent optional (skipped/omitted node output with no default)"
+            )
         if "value" not in each and "valueFrom" not in each:
             report.add(site, f"{name} inputs.parameters.{each.get('name', '')} was not supplied")
         bound.append(each)
@@ -103,11 +121,11 @@ def bind(
         inputs["parameters"] = bound
     found = []
     for artifact in inputs.get("artifacts") or []:
-        each = _bind_artifact(artifact, supplied)
-        if each is None:
+        given = _bind_artifact(artifact, supplied)
+        if given is None:
             label = artifact.get("name", "")
             report.add(site, f"{name} inputs.artifacts.{label} was not supplied")
-        found.append(each or artifact)
+        found.append(given or artifact)
     if found:
         inputs["artifacts"] = found
     return {**template, "inputs": inputs} if len(report) == before else None

@@ -9,7 +9,13 @@ from crds.validation import inputs, limits, resources, text
 from crds.validation.report import Report, Site
 
 POLICIES = ("Always", "OnFailure", "OnError", "OnTransientError")
-NON_PODS = {"steps": "Steps", "dag": "DAG", "http": "HTTP", "suspend": "Suspend", "plugin": "Plugin"}
+NON_PODS = {
+    "steps": "Steps",
+    "dag": "DAG",
+    "http": "HTTP",
+    "suspend": "Suspend",
+    "plugin": "Plugin",
+}
 _TAG_ONLY = re.compile(r"\{\{.*\}\}", re.DOTALL)
 
 

@@ -11,8 +11,7 @@ from lang.errors import LangError
 
 _POD_RESOURCES = ("cpu", "memory")
 _BAD_QUANTITY = (
-    "quantities must match the regular expression "
-    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 
 

@@ -30,9 +30,7 @@ def check(report: Report, site: Site, template: dict[str, Any]) -> None:
                     "alphanumeric characters or '_'",
                 )
         if not metric.get("help"):
-            report.add(
-                place, f"{lead} '{name}' must contain a help string under 'help: ' field"
-            )
+            report.add(place, f"{lead} '{name}' must contain a help string under 'help: ' field")
         fault = _value_fault(metric)
         if fault:
             report.add(place, f"{lead} '{name}' error: {fault}")

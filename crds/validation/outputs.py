@@ -65,7 +65,9 @@ def _check_parameter(
 def _check_source(
     report: Report, site: Site, source: dict[str, Any], template: dict[str, Any]
 ) -> None:
-    given = [each for each in _SOURCES if source.get(each) or (each == "supplied" and each in source)]
+    given = [
+        each for each in _SOURCES if source.get(each) or (each == "supplied" and each in source)
+    ]
     if not given:
         report.add(
             site,

@@ -30,7 +30,9 @@ def check(report: Report, site: Site, pod_gc: dict[str, Any] | None) -> None:
     for expression in selector.get("matchExpressions") or []:
         operator = expression.get("operator", "")
         if operator not in _OPERATORS:
-            text = f'podGC.labelSelector invalid: "{operator}" is not a valid label selector operator'
+            text = (
+                f'podGC.labelSelector invalid: "{operator}" is not a valid label selector operator'
+            )
             report.add(place, text)
         _check_key(report, place, expression.get("key", ""))
     for key in selector.get("matchLabels") or {}:

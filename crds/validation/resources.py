@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-
-import yaml
 
 from crds.validation import inputs, text
 from crds.validation.report import Report, Site
+from lang import yaml
+from lang.errors import LangError
 
 ACTIONS = ("get", "create", "apply", "delete", "replace", "patch")
-_ALONE = ("get", "delete", "patch")
+_ALONE = ("get", "delete")
+_EXPRESSION = re.compile(r"\{\{=.*?\}\}", re.DOTALL)
 
 
 def check(report: Report, site: Site, name: str, resource: dict[str, Any]) -> None:
@@ -20,6 +22,9 @@ def check(report: Report, site: Site, name: str, resource: dict[str, Any]) -> No
     if action not in ACTIONS and not open_:
         words = ", ".join(ACTIONS)
         report.add(site.below("action"), f"{name}.resource.action must be one of: {words}")
+    if action in _ALONE:
+        _check_yaml(report, site, name, resource)
+        return
     manifest, origin = resource.get("manifest", ""), resource.get("manifestFrom")
     if not manifest and origin is None and not resource.get("flags"):
         report.add(
@@ -32,13 +37,18 @@ def check(report: Report, site: Site, name: str, resource: dict[str, Any]) -> No
             "shouldn't have both `manifest` and `manifestFrom` specified in `Manifest` for "
             "resource template",
         )
+    _check_yaml(report, site, name, resource)
+
+
+def _check_yaml(report: Report, site: Site, name: str, resource: dict[str, Any]) -> None:
+    manifest = _EXPRESSION.sub("placeholder", resource.get("manifest", ""))
     if manifest and not inputs.Placeholders.is_one(manifest) and not _is_yaml(manifest):
         report.add(site.below("manifest"), f"{name}.resource.manifest must be a valid yaml")
 
 
 def _is_yaml(manifest: str) -> bool:
     try:
-        loaded = yaml.load(manifest, Loader=yaml.CSafeLoader)  # noqa: S506 (a safe loader)
-    except (yaml.YAMLError, ValueError, TypeError):
+        yaml.load(manifest)
+    except LangError:
         return False
-    return not isinstance(loaded, dict) or all(isinstance(key, str | int) for key in loaded)
+    return True

@@ -25,7 +25,9 @@ _LATER = (
 """Known only when it runs: any tag that begins so passes."""
 
 
-def unresolved(tree: Any, scope: Mapping[str, Any], known: Mapping[str, Any], open_: bool) -> list[str]:
+def unresolved(
+    tree: Any, scope: Mapping[str, Any], known: Mapping[str, Any], open_: bool
+) -> list[str]:
     """The tags of `tree` that nothing will fill. `open_`: workflow parameters come later."""
     return [tag for tag in text.tags(tree) if not _resolves(tag, scope, known, open_)]
 
@@ -108,7 +110,10 @@ def add_outputs(
         scope[f"{prefix}.outputs.result"] = True
         scope[f"{prefix}.exitCode"] = True
     outputs = template.get("outputs") or {}
-    for what, anything in (("parameters", ANY_OUTPUT_PARAMETER), ("artifacts", ANY_OUTPUT_ARTIFACT)):
+    for what, anything in (
+        ("parameters", ANY_OUTPUT_PARAMETER),
+        ("artifacts", ANY_OUTPUT_ARTIFACT),
+    ):
         for each in outputs.get(what) or []:
             scope[f"{prefix}.outputs.{what}.{each.get('name', '')}"] = True
             shared = each.get("globalName")
@@ -126,3 +131,13 @@ def has_result(template: dict[str, Any]) -> bool:
         containers = template["containerSet"].get("containers") or []
         return any(each.get("name") == "main" for each in containers)
     return any(each in template for each in ("container", "script", "data", "http", "plugin"))
+
+
+def of_inline(call: dict[str, Any]) -> Scope:
+    """The inputs of a template written into its caller."""
+    declared = (call.get("inline") or {}).get("inputs") or {}
+    return {
+        f"inputs.{what}.{each.get('name', '')}": True
+        for what in ("parameters", "artifacts")
+        for each in declared.get(what) or []
+    }

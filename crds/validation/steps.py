@@ -25,10 +25,12 @@ def check(
         for at, step in enumerate(group):
             place = site.below(f"steps[{index}]", at)
             _check_name(walk, place, label, step, seen)
-            called.append(_check_step(walk, place, home, f"{label}.{step.get('name', '')}", step, scope))
+            called.append(
+                _check_step(walk, place, home, f"{label}.{step.get('name', '')}", step, scope)
+            )
         for at, step in enumerate(group):
             place = site.below(f"steps[{index}]", at)
-            walk.resolve(place, f"{name}.steps", step, scope)
+            walk.resolve(place, f"{name}.steps", step, scope | scopes.of_inline(step))
             prefix = f"steps.{step.get('name', '')}"
             collected = scopes.is_loop(step)
             scopes.add_outputs(called[at], prefix, scope, walk.known, collected=collected)
@@ -58,4 +60,8 @@ def _check_step(
     place = site.below("arguments").named(f"{label}.arguments.")
     arguments.check(walk.report, place, given, may_be_open=False)
     hooks.check(walk.report, site, label, step)
-    return walk.call(site.leading(f"{label} "), home, step, ANYTHING)
+    called = walk.call(site.leading(f"{label} "), home, step, ANYTHING)
+    if step.get("onExit") or "exit" in (step.get("hooks") or {}):
+        prefix = f"steps.{step.get('name', '')}"
+        scopes.add_outputs(called, prefix, scope, walk.known, collected=False)
+    return called

@@ -29,10 +29,12 @@ def texts(tree: Any) -> Iterator[str]:
         case list():
             for each in tree:
                 yield from texts(each)
+        case _:
+            pass
 
 
 def tags(tree: Any) -> Iterator[str]:
-    """What stands between `{{` and `}}`, without `{{=…}}`; an open tag counts to the end."""
+    """What stands between `{{` and `}}`, without `{{=…}}`; one never closed is unknown."""
     for text in texts(tree):
         if "{{" in text:
             for match in _TAG.finditer(text):
@@ -40,7 +42,7 @@ def tags(tree: Any) -> Iterator[str]:
                     yield match[1]
             open_tag = _OPEN.search(text)
             if open_tag is not None:
-                yield open_tag[1]
+                yield f"{open_tag[1]} (never closed)"
 
 
 def has_tag(text: str) -> bool:
@@ -54,7 +56,9 @@ def fill(tree: Any, values: Mapping[str, str]) -> Any:
         case str():
             return _fill_text(tree, values) if "{{" in tree else tree
         case dict():
-            return {_fill_text(k, values) if "{{" in k else k: fill(v, values) for k, v in tree.items()}
+            return {
+                _fill_text(k, values) if "{{" in k else k: fill(v, values) for k, v in tree.items()
+            }
         case list():
             return [fill(each, values) for each in tree]
         case _:

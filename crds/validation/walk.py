@@ -16,9 +16,14 @@ from crds.validation.inputs import Placeholders, Supplied
 from crds.validation.library import Library
 from crds.validation.report import Report, Site
 
-_TYPES = tuple(
-    "containerSet" if each == "container_set" else each for each in TEMPLATE_TYPES
-)
+_TYPES = tuple("containerSet" if each == "container_set" else each for each in TEMPLATE_TYPES)
+
+
+MAX_DEPTH = 100
+"""Deeper calls fail when they run; the check itself must not run out of stack either."""
+
+LOCAL = ("local",)
+"""The key of the spec under check itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Walk:
     open_parameters: bool = False
     placeholders: Placeholders = field(default_factory=Placeholders)
     _seen: set[tuple[str, ...]] = field(default_factory=set)
+    _depth: int = 0
 
     def call(
         self, site: Site, home: Home, caller: dict[str, Any], supplied: Supplied
@@ -58,7 +64,13 @@ class Walk:
         if resolved is None:
             return None
         template, where, place = resolved
+        if self._depth >= MAX_DEPTH:
+            text_ = f"templates call each other more than {MAX_DEPTH} deep"
+            self.report.add(site, text_)
+            return template
+        self._depth += 1
         self._check(place, where, template, supplied)
+        self._depth -= 1
         return template
 
     def _resolve(
@@ -167,7 +179,9 @@ class Walk:
         else:
             self.resolve(site, f"{name}:", template, scope)
             leaf.check(self.report, site, template)
-            containers.check(self.report, site, template)
+            own = home.key == LOCAL
+            defaults = home.spec.get("templateDefaults") or {} if own else {}
+            containers.check(self.report, site, template, defaults)
         self.resolve(site.below("outputs"), f"{name}.outputs", template.get("outputs"), scope)
         outputs.check(self.report, site, template)
         for fault in artifacts.location_faults(
@@ -192,7 +206,9 @@ def _pod_values(template: dict[str, Any]) -> dict[str, str]:
 
 def is_pod(template: dict[str, Any]) -> bool:
     """Whether the template runs as a pod of its own."""
-    return any(each in template for each in ("container", "containerSet", "script", "resource", "data"))
+    return any(
+        each in template for each in ("container", "containerSet", "script", "resource", "data")
+    )
 
 
 def _add_own_names(scope: scopes.Scope, template: dict[str, Any], known: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crds import decode
@@ -13,10 +14,11 @@ from crds.validation import arguments, hooks, limits, names, plugins, pod_gc
 from crds.validation.inputs import ANYTHING, Supplied
 from crds.validation.library import Library
 from crds.validation.report import Report, Site
-from crds.validation.walk import Home, Walk
+from crds.validation.walk import LOCAL, Home, Walk
 from crds.workflow import ClusterWorkflowTemplate, Workflow, WorkflowTemplate
 
 MAX_NAME = 63
+_IN_STEP = re.compile(r"\.steps\[\d+\]\[\d+\]\.")
 _ALWAYS = (
     "workflow.name",
     "workflow.namespace",
@@ -53,16 +55,23 @@ def decoded(
     item: Mapping[str, Any], kind: type[Shape], *, strict: bool
 ) -> tuple[dict[str, Any], list[FieldError]]:
     """The canonical form, and what decoding found; raises CrdError on wrong types."""
-    typed, unknown = decode.decode(item, kind)
+    typed, unknown = decode.decode(item, kind, fold=not strict)
     status = item.get("status")
     if isinstance(status, dict) and kind is Workflow:
         wrong, lost = decode.inspect(status, WorkflowStatus)
         unknown = unknown + [f"status.{each}" for each in lost]
         if wrong:
             raise CrdError([FieldError(f"status.{e.path}", e.message) for e in wrong])
-    text = 'strict decoding error: unknown field "{}"'
-    found = [FieldError(path, text.format(path)) for path in unknown] if strict else []
-    return decode.encode(typed), found
+    return decode.encode(typed), list(_unknown(unknown, strict))
+
+
+def _unknown(paths: list[str], strict: bool) -> Iterator[FieldError]:
+    """Unknown fields of steps are findings always: steps are read strictly."""
+    for path in paths:
+        if strict:
+            yield FieldError(path, f'strict decoding error: unknown field "{path}"')
+        elif _IN_STEP.search(path):
+            yield FieldError(path, f'json: unknown field "{path.rpartition(".")[2]}"')
 
 
 def _validate(
@@ -94,7 +103,7 @@ def check_spec(
     spec, meta = plain.get("spec") or {}, plain.get("metadata") or {}
     _check_name(report, meta.get("name", ""))
     walk = Walk(library, report, open_parameters=mode.template)
-    home = Home(("local",), spec, meta.get("namespace", ""), site.path)
+    home = Home(LOCAL, spec, meta.get("namespace", ""), site.path)
     stored = _stored(walk, site, home, spec)
     if stored is False:
         return
@@ -116,7 +125,7 @@ def _check_name(report: Report, name: str) -> None:
         report.add(Site("metadata.name"), f"{text} (currently {len(name)})")
 
 
-def _stored(walk: Walk, site: Site, home: Home, spec: dict[str, Any]) -> Home | None | bool:
+def _stored(walk: Walk, site: Site, home: Home, spec: dict[str, Any]) -> Home | bool | None:
     """The spec that workflowTemplateRef names; None without one, False when it is missing."""
     reference = spec.get("workflowTemplateRef")
     if reference is None:

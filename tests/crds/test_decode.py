@@ -180,3 +180,11 @@ def test_importing_the_workflow_kind_is_quick() -> None:
         for _ in range(3)
     ]
     assert min(times) < 0.08
+
+
+def test_hostile_nesting_is_a_finding_not_a_crash() -> None:
+    inner: dict[str, Any] = {}
+    for _ in range(2000):
+        inner = {"dag": {"tasks": [{"name": "t", "inline": inner}]}}
+    with pytest.raises(CrdError, match="less deeply nested"):
+        decode.decode(workflow(**inner), Workflow)

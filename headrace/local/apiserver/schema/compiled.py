@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from headrace.local.apiserver.schema import cel, pruning, rules
+from headrace.local.apiserver.schema import cel, errors, pruning, rules
 from headrace.local.apiserver.schema.errors import BLOCKING, FieldError
 from headrace.local.apiserver.schema.values import Node
 
@@ -48,6 +48,14 @@ class Schema:
         rules are not run if one of them says the object's shape is wrong. Without the CEL library
         rules are skipped silently; the definition has a condition that says so.
         """
+        try:
+            return self._validate(value, old, prior)
+        except RecursionError:
+            return [errors.invalid("", "", "the object is nested too deeply")]
+
+    def _validate(
+        self, value: dict[str, Any], old: dict[str, Any] | None, prior: Sequence[FieldError]
+    ) -> list[FieldError]:
         out: list[FieldError] = []
         self._root.validate(value, None, out)
         if self._rules is None or not cel.available():
