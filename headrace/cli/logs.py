@@ -122,7 +122,7 @@ async def _starts(connection: Connection, pod: str) -> bool:
     if not listed.items:
         return False
     if (phase := listed.items[0].get("status", {}).get("phase")) != "Pending":
-        return phase == "Running"
+        return str(phase) == "Running"
     async for event in connection.cluster.watch(
         resources.PODS, connection.namespace, only, resource_version=listed.resource_version
     ):

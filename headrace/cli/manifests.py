@@ -77,7 +77,8 @@ def _documents(text: str, name: str) -> Iterator[Manifest]:
         body = document.value
         if body is None:
             continue
-        where = f"{name}:{document.line}"
+        at = document.position(())
+        where = f"{name}:{at.line}" if at else name
         if not isinstance(body, dict):
             raise click.ClickException(f"{where}: not an object")
         items = body.get("items") if str(body.get("kind", "")).endswith("List") else None

@@ -27,7 +27,7 @@ def short(seconds: float) -> str:
 def long(seconds: float) -> str:
     """In words, two units: `3 minutes 5 seconds`."""
     whole = max(0, int(seconds))
-    parts = []
+    parts: list[str] = []
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         count, whole = divmod(whole, size)
         if count or (unit == "second" and not parts):

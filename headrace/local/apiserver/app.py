@@ -112,7 +112,8 @@ class App:
                 return _or_404(request, openapi.document(kinds, group, wanted))
             case ["api", _, _, *_] | ["apis", _, _, _, *_]:
                 return None
-        return answers.text("404 page not found\n", 404)
+            case _:
+                return answers.text("404 page not found\n", 404)
 
     def _discovered(self, request: Request, *, core: bool) -> Answer:
         for entry in request.accepts:

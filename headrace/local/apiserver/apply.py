@@ -28,7 +28,7 @@ def apply(kind: Kind, live: Object | None, wanted: Object, manager: str, *, forc
     mine = next((e for e in entries if e["manager"] == manager and e["operation"] == "Apply"), None)
     owned = fieldsets.of_object(wanted, shape)
     if live is None:
-        result = copy.deepcopy(wanted)
+        result: Object = copy.deepcopy(wanted)
         result["metadata"]["managedFields"] = [_entry(kind, manager, "Apply", owned)]
         return result
     others = [e for e in entries if e is not mine]

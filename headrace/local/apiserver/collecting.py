@@ -119,7 +119,7 @@ class Collector(Service):
                     await self._ending(Key(*rest.split("|")))
                 case "account":
                     await self._account(rest)
-                case "quota":
+                case _:
                     await self._quota(rest)
         except NotFound:
             return Done()

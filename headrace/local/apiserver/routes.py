@@ -15,6 +15,7 @@ from headrace.local.apiserver.requests import Request
 from headrace.local.apiserver.state import Key
 from kube import errors
 from kube.cluster import Object, PatchType
+from kube.errors import KubeError
 
 PATCHES_BUILTIN = (PatchType.JSON, PatchType.MERGE, PatchType.STRATEGIC, PatchType.APPLY)
 PATCHES_CUSTOM = (PatchType.JSON, PatchType.MERGE, PatchType.APPLY)
@@ -81,11 +82,8 @@ class Routes:
                 return await self._delete(request, kind, target)
             case "DELETE", False:
                 return await self._delete_collection(request, kind, target.namespace)
-        raise refusals.raised(
-            refusals.MethodNotAllowed,
-            "the server does not allow this method on the requested resource",
-            {},
-        )
+            case _:
+                raise _not_allowed()
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -137,11 +135,7 @@ class Routes:
 
     async def _create(self, request: Request, kind: Kind, target: Target) -> Answer:
         if kind.resource.namespaced and not target.namespace:
-            raise refusals.raised(
-                refusals.MethodNotAllowed,
-                "the server does not allow this method on the requested resource",
-                {},
-            )
+            raise _not_allowed()
         body = await request.value()
         warned: list[str] = []
         obj = await self._api.create(kind, target.namespace, body, self._write(request, warned))
@@ -232,3 +226,8 @@ def _position(token: str) -> tuple[str, str]:
         return str(namespace), str(name)
     except ValueError as error:
         raise refusals.bad_request("continue key is not valid") from error
+
+
+def _not_allowed() -> KubeError:
+    message = "the server does not allow this method on the requested resource"
+    return refusals.raised(refusals.MethodNotAllowed, message, {})

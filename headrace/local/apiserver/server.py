@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,14 +87,12 @@ class ApiServer(Service):
         port = self._socket.getsockname()[1]
         scheme = "http" if settings.insecure_http else "https"
         self.url = f"{scheme}://127.0.0.1:{port}"
-        server = uvicorn.Server(self._config(identity))
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        server = _Server(self._config(identity))
         try:
             await self._collector.start()
             await self._namespaces()
             serving = asyncio.ensure_future(server.serve(sockets=[self._socket]))
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.002)
+            await server.listening(serving)
             pki.write_kubeconfig(self.kubeconfig, identity, self.url)
             self.mark_started()
             await serving
@@ -124,6 +124,32 @@ class ApiServer(Service):
             if self.state.get(Key("namespaces", "", name)) is None:
                 body = {"metadata": {"name": name, "creationTimestamp": meta.now()}}
                 await self.api.create(kind, None, body)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn inside our loop: it says when it listens, and leaves signals to us."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, and tell."""
+        await super().startup(sockets)
+        self._up.set()
+
+    async def listening(self, serving: asyncio.Future[None]) -> None:
+        """Until it listens; raises what kept it from listening."""
+        up = asyncio.ensure_future(self._up.wait())
+        await asyncio.wait({up, serving}, return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if serving.done():
+            await serving
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The process's signals belong to the application."""
+        yield
 
 
 def _listen(port: int) -> socket.socket:

@@ -47,7 +47,11 @@ class Program:
 
     def run(self, value: Any, old: Any = None) -> Any:
         """The result as a Python value. Raises CelError when it cannot be computed."""
-        result = self._program.eval(data={"self": value, "oldSelf": old})
+        try:
+            result = self._program.eval(data={"self": value, "oldSelf": old})
+        except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+            # A value that CEL does not have, such as an integer of more than 64 bits.
+            raise CelError(_first_line(str(error))) from error
         if result.type().name() == "*error*" or str(result.type()) == "ERROR":
             raise CelError(_reason(str(result.value())))
         return result.plain_value()

@@ -1,0 +1,168 @@
+"""gjson's modifiers: `@reverse`, `@keys`, `@flatten:{"deep":true}`, …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lang import gojson
+from lang.errors import LangError
+
+Modifier = Callable[[Any, Any], Any]
+Compile = Callable[[str], Callable[[Any], Any]]
+
+
+def split(path: str) -> tuple[str, str, str, str]:
+    """Name, argument text, separator, and rest of a path that starts with `@`."""
+    end = next((i for i, c in enumerate(path) if c in ":.|"), len(path))
+    name = path[1:end]
+    if end == len(path) or path[end] != ":":
+        return name, "", path[end : end + 1], path[end + 1 :]
+    start = end + 1
+    stop = _argument_end(path, start)
+    return name, path[start:stop], path[stop : stop + 1], path[stop + 1 :]
+
+
+def _argument_end(path: str, start: int) -> int:
+    if path[start : start + 1] not in {"{", "[", '"', "("}:
+        return next((i for i in range(start, len(path)) if path[i] == "|"), len(path))
+    depth, quoted, i = 0, False, start
+    while i < len(path):
+        character = path[i]
+        if character == "\\":
+            i += 1
+        elif character == '"':
+            quoted = not quoted
+            if not quoted and depth == 0:
+                return i + 1
+        elif not quoted and character in "([{":
+            depth += 1
+        elif not quoted and character in ")]}":
+            depth -= 1
+            if depth == 0:
+                return i + 1
+        i += 1
+    return len(path)
+
+
+def bind(modifier: Modifier, argument: str, compile_path: Compile) -> Callable[[Any], Any]:
+    """The modifier with its argument. `@dig` takes a path, the others JSON."""
+    if modifier is _dig:
+        select = compile_path(argument)
+        return lambda value: _dig(value, select)
+    options: Any = None
+    if argument:
+        try:
+            options = gojson.parse(argument)
+        except LangError:
+            options = argument
+    return lambda value: modifier(value, options)
+
+
+def _option(options: Any, name: str) -> bool:
+    return isinstance(options, dict) and options.get(name) is True
+
+
+def _this(value: Any, _: Any) -> Any:
+    return value
+
+
+def _reverse(value: Any, _: Any) -> Any:
+    if isinstance(value, list):
+        return value[::-1]
+    if isinstance(value, dict):
+        return dict(reversed(value.items()))
+    return value
+
+
+def _keys(value: Any, _: Any) -> Any:
+    if isinstance(value, dict):
+        return list(value)
+    return [None] * len(value) if isinstance(value, list) else []
+
+
+def _values(value: Any, _: Any) -> Any:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else [value]
+
+
+def _flatten(value: Any, options: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    deep = _option(options, "deep")
+    found: list[Any] = []
+    for item in value:
+        if isinstance(item, list):
+            found += _flatten(item, options) if deep else item
+        else:
+            found.append(item)
+    return found
+
+
+def _join(value: Any, _: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    found: dict[str, Any] = {}
+    for item in value:
+        if isinstance(item, dict):
+            found.update(item)
+    return found
+
+
+def _tostr(value: Any, _: Any) -> Any:
+    return gojson.dumps(value)
+
+
+def _fromstr(value: Any, _: Any) -> Any:
+    from lang.gjson import MISSING
+
+    try:
+        return gojson.parse(value) if isinstance(value, str) else MISSING
+    except LangError:
+        return MISSING
+
+
+def _group(value: Any, _: Any) -> Any:
+    from lang.gjson import MISSING
+
+    if not isinstance(value, dict):
+        return MISSING
+    columns = {name: items for name, items in value.items() if isinstance(items, list)}
+    rows = max(map(len, columns.values()), default=0)
+    return [
+        {name: items[i] for name, items in columns.items() if i < len(items)} for i in range(rows)
+    ]
+
+
+def _dig(value: Any, select: Any) -> Any:
+    from lang.gjson import MISSING
+
+    found: list[Any] = []
+    stack = [value]
+    while stack:
+        at = stack.pop()
+        here = select(at)
+        if here is not MISSING:
+            found.append(here)
+        if isinstance(at, (dict, list)):
+            below = list(at.values() if isinstance(at, dict) else at)
+            stack += [b for b in reversed(below) if isinstance(b, (dict, list))]
+    return found
+
+
+TABLE: dict[str, Modifier] = {
+    "this": _this,
+    "valid": _this,
+    "ugly": _this,
+    "pretty": _this,
+    "reverse": _reverse,
+    "keys": _keys,
+    "values": _values,
+    "flatten": _flatten,
+    "join": _join,
+    "tostr": _tostr,
+    "fromstr": _fromstr,
+    "group": _group,
+    "dig": _dig,
+}

@@ -1,0 +1,157 @@
+"""Setting and deleting by path: `spec.arguments.parameters.0.value`, `items.-1`, `a\\.b`.
+
+Owns the path grammar of writes and what it makes of odd documents: missing objects and lists are
+made, lists are padded with null, `-1` appends, `:3` is a key and no index. A path with query
+characters changes every match, and nothing where there is none. Documents are never changed in
+place. Semantics: sjson 1.2.5. Caller: trigger parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lang import gjson, gojson
+from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
+
+MOST_PADDING = 100_000
+_QUERY = frozenset("|#@*?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    text: str
+    forced: bool  # `:key`: a key even where it looks like an index
+
+
+def set(document: Any, path: str, value: Any) -> Any:
+    """The document with `value` at `path`. `document` None: there is none yet.
+
+    Raises LangError(VALUE) for a path that does not fit the document, LIMIT for absurd ones.
+    """
+    parts, query = _parse(path)
+    if query:
+        return _set_matches(document, path, value)
+    return _put(document, parts, value)
+
+
+def set_raw(document: Any, path: str, json_text: str) -> Any:
+    """Like `set`, with the value as JSON text."""
+    return set(document, path, gojson.parse(json_text))
+
+
+def delete(document: Any, path: str) -> Any:
+    """The document without what is at `path`; a missing path changes nothing."""
+    parts, _ = _parse(path)
+    return _remove(document, parts)
+
+
+def _parse(path: str) -> tuple[list[_Part], bool]:
+    """The components, and whether gjson must look them up."""
+    if not path:
+        raise LangError(ErrorKind.VALUE, "path cannot be empty", 0)
+    if len(path) > DEFAULT_LIMITS.source:
+        raise LangError(ErrorKind.LIMIT, "path is too long", 0)
+    parts: list[_Part] = []
+    text: list[str] = []
+    forced = query = False
+    i = 0
+    while i < len(path):
+        character = path[i]
+        if character == "\\" and i + 1 < len(path):
+            i += 1
+            text.append(path[i])
+        elif character == ".":
+            parts.append(_Part("".join(text), forced))
+            text, forced = [], False
+        elif character == ":" and not text and not forced:
+            forced = True
+        else:
+            query = query or character in _QUERY
+            text.append(character)
+        i += 1
+    parts.append(_Part("".join(text), forced))
+    if len(parts) > DEFAULT_LIMITS.nesting:
+        raise LangError(ErrorKind.LIMIT, "path is nested too deeply", 0)
+    return parts, query
+
+
+def _put(at: Any, parts: list[_Part], value: Any) -> Any:
+    if not parts:
+        return value
+    part, rest = parts[0], parts[1:]
+    index = _index(part)
+    if isinstance(at, list):
+        return _put_item(at, part, index, rest, value)
+    if isinstance(at, dict):
+        return {**at, part.text: _put(at.get(part.text), rest, value)}
+    if index is None:
+        return {part.text: _put(None, rest, value)}
+    return _put_item([], part, index, rest, value)
+
+
+def _put_item(
+    at: list[Any], part: _Part, index: int | None, rest: list[_Part], value: Any
+) -> list[Any]:
+    if index is None:
+        raise LangError(
+            ErrorKind.VALUE, f"cannot set array element for non-numeric key '{part.text}'", 0
+        )
+    items = list(at)
+    if index < 0:
+        return [*items, _put(None, rest, value)]
+    if index - len(items) > MOST_PADDING:
+        raise LangError(ErrorKind.LIMIT, f"index {index} is too far beyond the list", 0)
+    items += [None] * (index + 1 - len(items))
+    items[index] = _put(items[index], rest, value)
+    return items
+
+
+def _index(part: _Part) -> int | None:
+    if part.forced:
+        return None
+    if part.text == "-1":
+        return -1
+    return int(part.text) if part.text.isdigit() and len(part.text) < 10 else None
+
+
+def _remove(at: Any, parts: list[_Part]) -> Any:
+    part, rest = parts[0], parts[1:]
+    if isinstance(at, dict) and part.text in at:
+        if rest:
+            return {**at, part.text: _remove(at[part.text], rest)}
+        return {k: v for k, v in at.items() if k != part.text}
+    index = _index(part)
+    if isinstance(at, list) and index is not None:
+        if index < 0:
+            index = len(at) - 1
+        if 0 <= index < len(at):
+            if rest:
+                return [_remove(v, rest) if i == index else v for i, v in enumerate(at)]
+            return at[:index] + at[index + 1 :]
+    return at
+
+
+def _set_matches(document: Any, path: str, value: Any) -> Any:
+    """Replace whatever gjson finds at the path, wherever it stands."""
+    found = gjson.compiled(path)(document)
+    if found is gjson.MISSING:
+        return document
+    marks = _identities(found, path)
+    return _replaced(document, marks, value)
+
+
+def _identities(found: Any, path: str) -> dict[int, Any]:
+    every = ")#" in path or "#." in path.replace(")#", "")
+    items = found if every and isinstance(found, list) else [found]
+    return {id(item): item for item in items}
+
+
+def _replaced(at: Any, marks: dict[int, Any], value: Any) -> Any:
+    if id(at) in marks:
+        return value
+    if isinstance(at, dict):
+        return {k: _replaced(v, marks, value) for k, v in at.items()}
+    if isinstance(at, list):
+        return [_replaced(v, marks, value) for v in at]
+    return at
