@@ -13,11 +13,14 @@ from lang import gojson, workflow_schema
 from lang.merge_schema import Type
 
 _TYPES = workflow_schema.TYPES
-_CONTAINERS = ("Container", "ScriptTemplate", "UserContainer", "ContainerNode")
+_CONTAINERS = (
+    *("Container", "EphemeralContainer", "ScriptTemplate", "UserContainer", "ContainerNode"),
+)
 # Structures whose required texts and structures are printed when empty.
 _UNASKED: Mapping[str, Mapping[str, Any]] = {
     "WorkflowSpec": {"arguments": {}},
     "Template": {"inputs": {}, "outputs": {}, "metadata": {}},
+    "PodSpec": {"containers": None},
     "WorkflowStep": {"arguments": {}},
     "DAGTask": {"arguments": {}},
     "LifecycleHook": {"arguments": {}},
@@ -37,12 +40,17 @@ def workflow_spec(value: Mapping[str, Any]) -> dict[str, Any]:
     return _struct(value, workflow_schema.WORKFLOW_SPEC)
 
 
+def pod_spec(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A PodSpec as Kubernetes prints it."""
+    return _struct(value, _TYPES["PodSpec"])
+
+
 def _struct(value: Mapping[str, Any], schema: Type) -> dict[str, Any]:
     result = {key: _value(key, inner, schema) for key, inner in value.items() if inner is not None}
     if schema.name == "ScriptTemplate":
         result.setdefault("source", "")
     for key, empty in _UNASKED.get(schema.name, {}).items():
-        if not result.get(key):
+        if key not in result:
             result[key] = dict(empty) if isinstance(empty, dict) else empty
     return result
 

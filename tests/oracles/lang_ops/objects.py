@@ -19,6 +19,10 @@ from lang.errors import LangError
 Case = dict[str, Any]
 
 
+def _patched(case: Case) -> Case:
+    return go_shape.pod_spec(pod_patch.apply(case["podSpec"], case["patches"]))
+
+
 def _templatedefaults(case: Case) -> Case:
     merged = strategic_merge.template_defaults(case["template"], case["templateDefaults"])
     return {"result": go_shape.template(merged)}
@@ -45,7 +49,7 @@ def _conditions(case: Case) -> Case:
 
 
 OPS: dict[str, Callable[[Case], Case]] = {
-    "podspecpatch": lambda c: {"result": pod_patch.apply(c["podSpec"], c["patches"])},
+    "podspecpatch": lambda c: {"result": _patched(c)},
     "templatedefaults": _templatedefaults,
     "join": _join,
     "yamljson": lambda c: {"result": yaml.to_json(c["yaml"], strict=c.get("strict", False))},
