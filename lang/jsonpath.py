@@ -23,11 +23,11 @@ def find(document: Any, path: str) -> list[Any]:
 def _compiled(path: str) -> Any:
     if len(path) > DEFAULT_LIMITS.source:
         raise LangError(ErrorKind.LIMIT, "path is too long", 0)
-    import jsonpath_ng.ext
     from jsonpath_ng.exceptions import JSONPathError
+    from jsonpath_ng.ext.parser import ExtentedJsonPathParser
 
     try:
-        return jsonpath_ng.ext.parse(path)
+        return ExtentedJsonPathParser().parse(path)
     except (JSONPathError, AttributeError, ValueError, TypeError) as error:
         raise LangError(ErrorKind.SYNTAX, f"JSONPath {path!r}: {error}", 0) from error
 

@@ -95,8 +95,9 @@ class Locations:
         ):
             if location.get(field):
                 settings[setting] = await self._secret(namespace, name, location[field])
-        options = {"allow_http": True} if location.get("insecure") else {}
-        return ObjectStore(S3Store(client_options=options, **settings))
+        if location.get("insecure"):
+            settings["client_options"] = {"allow_http": True}
+        return ObjectStore(S3Store(**settings))
 
     async def _gcs(self, namespace: str, name: str, location: Artifact) -> ObjectStore:
         from obstore.store import GCSStore

@@ -114,20 +114,12 @@ class Actor:
             crashpoints.reached("engine.taken")
             return taken
         known = context.leaf_facts(self.namespace, self.name, self.uid)
+        # Pods that ran when the status was written and are gone must not run a second time.
+        gone = context.vanished(self._object, {fact.node_id for fact in known})
+        known += [context.pod_deleted(node_id) for node_id in gone]
         self.run, decisions = rebuild.rebuild(submitted, known, now)
         context.restore_locks(self.run)
-        return list(decisions) + self._missing_pods(known, now)
-
-    def _missing_pods(self, known: list[facts.LeafChanged], now: float) -> list[Decision]:
-        """Pods that ran before the restart and are gone: their nodes cannot go on."""
-        run = self.run
-        if run is None:
-            return []
-        seen = {fact.node_id for fact in known}
-        decisions: list[Decision] = []
-        for node_id in self._context.vanished(run, seen):
-            decisions += advance.advance(run, self._context.pod_deleted(node_id), now)
-        return decisions
+        return [d for d in decisions if not (isinstance(d, StartLeaf) and d.node_id in gone)]
 
     async def _carry(self, decision: Decision) -> None:
         match decision:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
-from kube.throttle import Throttle
 
+from crds import hydration
 from engine.core import facts
 from engine.core.decisions import StartLeaf, StopLeaf
 from engine.core.phases import NodeType, Phase
@@ -22,6 +22,7 @@ from engine.runtime.timers import Timers
 from engine.runtime.views import ByName, Cache
 from kube.clock import Clock
 from kube.cluster import Cluster, Object
+from kube.throttle import Throttle
 
 Tell = Callable[[facts.Fact], None]
 
@@ -102,11 +103,13 @@ class Context:
             if podfacts.owned_by(pod, uid) and (fact := podfacts.fact_of(pod)) is not None
         ]
 
-    def vanished(self, run: Run, seen: set[str]) -> Iterator[str]:
+    def vanished(self, workflow: Object, seen: set[str]) -> set[str]:
         """Nodes whose pod ran when the status was last written, and is gone."""
-        for node in list(run.nodes.values()):
-            if node.type is NodeType.POD and node.phase is Phase.RUNNING and node.id not in seen:
-                yield node.id
+        return {
+            node_id
+            for node_id, row in hydration.nodes_of(workflow).items()
+            if row.get("type") == "Pod" and row.get("phase") == "Running" and node_id not in seen
+        }
 
     def pod_deleted(self, node_id: str) -> facts.LeafChanged:
         """The fact of a pod that disappeared while it ran."""

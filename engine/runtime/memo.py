@@ -53,8 +53,8 @@ class MemoStore:
             return
         labels = config_map["metadata"].get("labels") or {}
         if labels.get(TYPE_LABEL) != "Cache":
-            text = f"config map {wanted.cache} has no label {TYPE_LABEL}: Cache"
-            tell(facts.MemoFound(wanted.node_id, error=text))
+            problem = f"config map {wanted.cache} has no label {TYPE_LABEL}: Cache"
+            tell(facts.MemoFound(wanted.node_id, error=problem))
             return
         text = (config_map.get("data") or {}).get(wanted.key)
         if text is None:

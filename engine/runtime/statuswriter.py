@@ -26,6 +26,10 @@ PAUSE = 0.1  # seconds between two writes of one workflow, so that bursts become
 OWN_WRITES = 64  # remembered resource versions
 LARGE = 700 * 1024  # bytes of plain node table; beyond it is compressed
 RETRY = 1.0
+CLEARED = frozenset(
+    {"message", "podIP", "daemoned", "finishedAt", "outputs", "synchronizationStatus"}
+)
+"""Fields of a row that may go away again."""
 
 
 class StatusWriter:
@@ -41,6 +45,8 @@ class StatusWriter:
         self._unwritten: dict[str, Any] = {}
         self._ours: OrderedDict[str, None] = OrderedDict()
         self._compressed = False
+        present = actor.workflow.get("status") or {}
+        self._head = {k: v for k, v in present.items() if k not in {"nodes", "compressedNodes"}}
         self._size = 0
 
     def is_ours(self, workflow: Object) -> bool:
@@ -98,10 +104,11 @@ class StatusWriter:
         if run is None:
             return
         delta = project.delta(run)
-        patch = merged(self._unwritten, delta) if self._unwritten else delta
+        if delta:
+            self._unwritten = merged(self._unwritten, self._patch_of(delta))
+        patch = self._unwritten
         if not patch:
             return
-        self._unwritten = patch
         crashpoints.reached("engine.before-status")
         body = self._packed(patch)
         async with self._context.throttle.slot(self._actor.key):
@@ -124,6 +131,24 @@ class StatusWriter:
         self._ours[stored["metadata"]["resourceVersion"]] = None
         while len(self._ours) > OWN_WRITES:
             self._ours.popitem(last=False)
+
+    def _patch_of(self, delta: project.StatusPatch) -> dict[str, Any]:
+        """The delta as a merge patch: what is no longer there is set to null."""
+        status: dict[str, Any] = {}
+        if delta.head is not None:
+            before = self._head
+            status = dict.fromkeys(before.keys() - delta.head.keys())
+            status |= {k: v for k, v in delta.head.items() if k not in before or before[k] != v}
+            self._head = delta.head
+        if delta.nodes:
+            status["nodes"] = {
+                node_id: {**dict.fromkeys(CLEARED.difference(row)), **row}
+                for node_id, row in delta.nodes.items()
+            }
+        patch: dict[str, Any] = {"status": status}
+        if delta.labels:
+            patch["metadata"] = {"labels": delta.labels}
+        return patch
 
     def _packed(self, patch: dict[str, Any]) -> dict[str, Any]:
         """The patch as it is sent: with the uid, so that a namesake is never written to."""
@@ -158,8 +183,10 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     result = dict(first)
     for key, value in second.items():
         old = result.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        result[key] = merged(old, value) if both else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            result[key] = merged(old, value)
+        else:
+            result[key] = value
     return result
 
 

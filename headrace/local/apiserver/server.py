@@ -141,7 +141,8 @@ class _Server(uvicorn.Server):
     async def listening(self, serving: asyncio.Future[None]) -> None:
         """Until it listens; raises what kept it from listening."""
         up = asyncio.ensure_future(self._up.wait())
-        await asyncio.wait({up, serving}, return_when=asyncio.FIRST_COMPLETED)
+        first: set[asyncio.Future[Any]] = {up, serving}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         if serving.done():
             await serving

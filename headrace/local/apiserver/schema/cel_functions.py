@@ -5,6 +5,7 @@ Source: the Kubernetes CEL libraries (`isSorted`, `sum`, `min`, `max`, `indexOf`
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -48,11 +49,20 @@ def _is_sorted(values: Any) -> bool:
     return all(a <= b for a, b in itertools.pairwise(plain))
 
 
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(source: str) -> Any:
+    return re2.compile(source, _OPTIONS)
+
+
 def _find(value: str, pattern: str) -> str:
-    match = re2.search(pattern, value)
+    match = _pattern(pattern).search(value)
     return str(match[0]) if match else ""
 
 
 def _find_all(value: str, pattern: str, limit: int) -> list[str]:
-    found = [match[0] for match in re2.finditer(pattern, value)]
+    found = [match[0] for match in _pattern(pattern).finditer(value)]
     return found if limit < 0 else found[:limit]

@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import re2
-
 from headrace.local.apiserver.schema import errors
 from headrace.local.apiserver.schema.errors import FieldError
 from headrace.local.apiserver.schema.formats import FORMATS
 from headrace.local.apiserver.schema.paths import Path, text_of
+from lang import regex
 
 Check = Callable[[Any, Path, list[FieldError]], None]
 
@@ -112,7 +111,7 @@ def _min_length(limit: int) -> Check:
 
 
 def _pattern(pattern: str) -> Check:
-    compiled = re2.compile(pattern)
+    compiled = regex.compile(pattern)
 
     def check(value: Any, path: Path, out: list[FieldError]) -> None:
         if isinstance(value, str) and not compiled.search(value):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import re2
-
 from headrace.local.apiserver.schema import cel, errors
 from headrace.local.apiserver.schema.errors import FieldError
 from headrace.local.apiserver.schema.rules import RULES
+from lang import regex
+from lang.errors import LangError
 
 ROOT = "spec.validation.openAPIV3Schema"
 _TYPES = frozenset({"object", "array", "string", "integer", "number", "boolean"})
@@ -144,9 +144,9 @@ def _check_pattern(schema: dict[str, Any], path: str, out: list[FieldError]) -> 
     if pattern is None:
         return
     try:
-        re2.compile(pattern)
-    except re2.error as error:
-        detail = f"must be a valid regular expression, but isn't: {error}"
+        regex.compile(pattern)
+    except LangError as error:
+        detail = f"must be a valid regular expression, but isn't: {error.message}"
         out.append(errors.invalid(f"{path}.pattern", pattern, detail))
 
 

@@ -1,0 +1,129 @@
+"""The composition root of `headrace up`: which parts there are, and in which order they start.
+
+Nothing else builds parts of other houses. Parts stop in the reverse order; the first that fails
+stops all, and its error is what the user sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib import resources as files
+from pathlib import Path
+from typing import Any
+
+from engine.runtime.controller import EngineRuntime
+from engine.runtime.controller import Settings as EngineSettings
+from events.bus import jetstream
+from events.buses import ManagedJetStream
+from events.runtime import EventsRuntime
+from headrace import logs
+from headrace.local.apiserver.server import ApiServer
+from headrace.local.apiserver.server import Settings as ApiSettings
+from headrace.local.kubelet.kubelet import Kubelet
+from headrace.local.nats import NatsServer, NatsSettings, NatsUnavailable
+from kube import resources
+from kube.clock import SystemClock
+from kube.errors import NotFound
+from kube.service import Service
+from kube.throttle import Throttle
+
+DEFAULT_PORT = 6445
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `headrace up` was asked for. `port` None: the default one, 0: any free one."""
+
+    data_dir: Path
+    port: int | None = None
+    runtime: str = "auto"
+    nats_server: Path | None = None
+    log_level: str = "info"
+
+
+class Application(Service):
+    """Everything in one process."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__("headrace")
+        self._options = options
+        self.url = ""
+
+    async def run(self) -> None:
+        """Start all parts in order, then wait for the first that ends."""
+        options, clock = self._options, SystemClock()
+        logs.configure(options.data_dir / "headrace.log", options.log_level)
+        port = DEFAULT_PORT if options.port is None else options.port
+        api = ApiServer(ApiSettings(options.data_dir, port))
+        nats = NatsServer(NatsSettings(options.data_dir / "nats", str(options.nats_server or "")))
+        async with AsyncExitStack() as stack:
+
+            async def begin(part: Service) -> None:
+                stack.push_async_callback(part.stop)
+                await part.start(timeout=60)
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(begin(api))
+                group.create_task(begin(nats))
+            await self._install_kinds(api)
+            kubelet = Kubelet(api.cluster, options.data_dir, runtime=options.runtime)
+            api.set_node(kubelet)
+            engine = EngineRuntime(
+                api.cluster,
+                clock,
+                Throttle(),
+                EngineSettings(artifact_folder=options.data_dir / "artifacts"),
+            )
+            events = EventsRuntime(api.cluster, ManagedJetStream(_connection(nats)), clock)
+            for part in (kubelet, engine, events):
+                await begin(part)
+            self.url = api.url
+            api.set_ready()
+            self.mark_started()
+            await _first_to_end([api, nats, kubelet, engine, events])
+
+    async def _install_kinds(self, api: ApiServer) -> None:
+        """Make the cluster know our kinds, in the form of this version."""
+        for definition in kinds():
+            name = definition["metadata"]["name"]
+            try:
+                present = await api.cluster.get(resources.CRDS, None, name)
+            except NotFound:
+                await api.cluster.create(resources.CRDS, None, definition)
+                continue
+            if present["spec"] != definition["spec"]:
+                changed = {"metadata": {"name": name}, "spec": definition["spec"]}
+                await api.cluster.patch(resources.CRDS, None, name, changed)
+
+
+def kinds() -> list[dict[str, Any]]:
+    """The CustomResourceDefinitions of this version."""
+    folder = files.files("crds").joinpath("data")
+    packed = folder.joinpath("crds.json.gz")
+    if packed.is_file():
+        return list(json.loads(gzip.decompress(packed.read_bytes())))
+    return list(json.loads(folder.joinpath("crds.json").read_bytes()))
+
+
+def _connection(nats: NatsServer) -> jetstream.Connection:
+    credentials = jetstream.Credentials(user=lambda: nats.user, password=lambda: nats.password)
+    return jetstream.Connection(nats.url, credentials)
+
+
+async def _first_to_end(parts: list[Service]) -> None:
+    waits = {asyncio.ensure_future(part.wait()): part for part in parts}
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for ended in done:
+            ended.result()
+            raise RuntimeError(f"{waits[ended].name} has stopped")
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+__all__ = ["Application", "NatsUnavailable", "Options"]
