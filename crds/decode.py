@@ -62,15 +62,14 @@ def encode(typed: Shape) -> dict[str, Any]:
 @functools.cache
 def _shape(kind: type[Shape]) -> Reader:
     """The reader of one type. Field readers are made on first use: types may hold each other."""
-    readers: dict[str, tuple[str, Reader]] = {}
+    fields = functools.cache(lambda: _fields(kind))
 
     def read(value: Any, path: Path, findings: Findings) -> Any:
         if value is None:
             return kind()
         if not isinstance(value, dict):
             return findings.wrong(path, "an object", value, kind())
-        if not readers:
-            readers.update(_fields(kind))
+        readers = fields()
         found = {}
         for key, item in value.items():
             known = readers.get(key) or (_folded(readers, key) if findings.fold else None)
@@ -91,9 +90,7 @@ def _folded(readers: dict[str, tuple[str, Reader]], key: object) -> tuple[str, R
 def _fields(kind: type[Shape]) -> dict[str, tuple[str, Reader]]:
     hints = typing.get_type_hints(kind, include_extras=True)
     names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
-    fields = {name: (attribute, _reader(hints[attribute])) for attribute, name in names}
-    # A type without fields still has been looked at.
-    return fields or {"": ("", _raw)}
+    return {name: (attribute, _reader(hints[attribute])) for attribute, name in names}
 
 
 @functools.cache

@@ -22,6 +22,9 @@ def generated() -> dict[str, bytes]:
     }
     for plural, each in definitions.items():
         found[f"manifests/{manifests.GROUP}_{plural}.yaml"] = _yaml(each)
+    for kind in manifests.DEFINITIONS:
+        small = manifests.definition(kind, table, minimal=True)
+        found[f"manifests/minimal/{manifests.GROUP}_{kind.plural}.yaml"] = _yaml(small)
     return found
 
 

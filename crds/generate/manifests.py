@@ -65,12 +65,18 @@ DEFINITIONS = (
 """Every kind."""
 
 
-def definition(each: Definition, table: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """One CustomResourceDefinition. `table` is the one of Kubernetes' types."""
+def definition(
+    each: Definition, table: dict[str, dict[str, str]], *, minimal: bool = False
+) -> dict[str, Any]:
+    """One CustomResourceDefinition. `table` is the one of Kubernetes' types.
+
+    `minimal`: any spec is taken, as Argo's minimal definitions do. The full ones are too large
+    for `kubectl apply` without `--server-side`.
+    """
     kind = each.kind.__name__
     version: dict[str, Any] = {
         "name": VERSION,
-        "schema": {"openAPIV3Schema": _schema(each, table)},
+        "schema": {"openAPIV3Schema": _schema(each, table, minimal)},
         "served": True,
         "storage": True,
     }
@@ -97,7 +103,9 @@ def definition(each: Definition, table: dict[str, dict[str, str]]) -> dict[str, 
     }
 
 
-def _schema(each: Definition, table: dict[str, dict[str, str]]) -> dict[str, Any]:
+def _schema(each: Definition, table: dict[str, dict[str, str]], minimal: bool) -> dict[str, Any]:
+    if minimal and not each.open_spec:
+        return {**_open(each.kind), "required": list(each.required)}
     if each.kind is tasks.WorkflowTaskSet:
         # An agent is told the name of every container.
         table = {**table, "Container": {**table["Container"], "name": "string!"}}
@@ -113,13 +121,13 @@ def _schema(each: Definition, table: dict[str, dict[str, str]]) -> dict[str, Any
 
 def _open(kind: type[Shape]) -> dict[str, Any]:
     """A kind whose spec and status may be any object; its own checks come later."""
-    names = ("apiVersion", "kind", "spec", "status")
-    attributes = ("api_version", "kind", "spec", "status")
-    properties: dict[str, Any] = {
-        name: {
-            "description": comments.of_field(kind, attribute),
-            **(limits.OPEN if name in ("spec", "status") else {"type": "string"}),
-        }
-        for name, attribute in zip(names, attributes, strict=True)
-    }
-    return {"description": comments.of_type(kind), "type": "object", "properties": properties}
+    properties: dict[str, Any] = {"metadata": {"type": "object"}}
+    names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+    for attribute, name in names:
+        if name == "metadata":
+            continue
+        plain = name in ("apiVersion", "kind", "phase", "message", "progress")
+        shape = {"type": "string"} if plain else limits.OPEN
+        properties[name] = {"description": comments.of_field(kind, attribute), **shape}
+    schema = {"description": comments.of_type(kind), "type": "object"}
+    return {**schema, "properties": dict(sorted(properties.items()))}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import re2
-
 from crds.validation import events_shared as shared
 from crds.validation.report import Report, Site
+from lang import regex
+from lang.errors import LangError
 
 Json = dict[str, Any]
 OPERATORS = ("and", "or")
@@ -70,9 +70,9 @@ def _value_fault(kind: str, value: str) -> str:
                 return f"'{value}' is neither true nor false"
         case "string":
             try:
-                re2.compile(value)
-            except re2.error as error:
-                return f"'{value}' is no regular expression: {error}"
+                regex.compile(value)
+            except LangError as error:
+                return f"'{value}' is no regular expression: {error.message}"
         case _:
             pass
     return ""

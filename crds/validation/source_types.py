@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import re2
-
 from crds.validation import events_shared as shared
 from crds.validation.report import Report, Site
-from lang import cron
+from lang import cron, regex
 from lang.errors import ErrorKind, LangError
 
 Json = dict[str, Any]
@@ -101,9 +99,9 @@ def _check_watch(report: Report, site: Site, watch: Json) -> None:
         report.add(site.below("path"), "path must be relative to the directory")
     if watch.get("pathRegexp"):
         try:
-            re2.compile(watch["pathRegexp"])
-        except re2.error as error:
-            report.add(site.below("pathRegexp"), f"no regular expression: {error}")
+            regex.compile(watch["pathRegexp"])
+        except LangError as error:
+            report.add(site.below("pathRegexp"), f"no regular expression: {error.message}")
 
 
 def _check_hdfs(report: Report, site: Site, event: Json) -> None:

@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from crds.generate import files
+from crds import definitions
 from headrace.local.apiserver.schema import (
     ErrorType,
     FieldError,
@@ -270,8 +269,7 @@ def test_schemas_that_are_not_structural_are_named(schema: dict[str, Any], path:
 
 
 def test_a_typical_workflow_is_validated_within_a_millisecond() -> None:
-    house = Path(files.__file__).resolve().parent.parent
-    definition = msgspec.json.decode((house / "data" / "crds.json").read_bytes())[0]
+    definition = definitions.load()[0]
     schema = compile_schema(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
     env = [{"name": f"E{i}", "value": "v"} for i in range(5)]
     leaf = {"container": {"image": "a", "command": ["sh", "-c"], "args": ["x"], "env": env}}

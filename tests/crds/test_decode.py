@@ -107,6 +107,10 @@ def test_items_keep_their_json() -> None:
         ({"steps": [[{"nme": 1}]]}, "spec.templates[0].steps[0][0].nme"),
         ({"synchronization": {"mutex": {}}}, "spec.templates[0].synchronization.mutex"),
         ({"container": {"env": [{"naem": 1}]}}, "spec.templates[0].container.env[0].naem"),
+        (
+            {"retryStrategy": {"affinity": {"nodeAntiAffinity": {"": 1}}}},
+            "spec.templates[0].retryStrategy.affinity.nodeAntiAffinity.",
+        ),
     ],
 )
 def test_unknown_fields_are_reported_with_their_path(template: dict[str, Any], path: str) -> None:
