@@ -13,7 +13,7 @@ from engine.core import values
 from engine.core.errors import CoreError, SpecError
 from engine.core.run import Run
 from engine.core.values import Json
-from lang import workflow_merge
+from lang import strategic_merge
 
 LABEL = "workflows.argoproj.io/"
 
@@ -33,7 +33,7 @@ def set_spec(run: Run) -> None:
                 "workflows must use workflowTemplateRef to be executed when the controller is "
                 "in reference mode"
             )
-        run.spec = workflow_merge.join(own, None, defaults or None) if defaults else own
+        run.spec = strategic_merge.workflow_spec(own, None, defaults or None) if defaults else own
         return
     run.stored = True
     cluster = bool(reference.get("clusterScope"))
@@ -46,7 +46,7 @@ def set_spec(run: Run) -> None:
         )
     if run.stored_spec is None:
         stored = _stored(run, str(reference.get("name")), cluster=cluster)
-        run.stored_spec = workflow_merge.join(own, dict(stored), defaults or None)
+        run.stored_spec = strategic_merge.workflow_spec(own, stored, defaults or None)
     # What may be changed on the live object is taken from it again.
     run.spec = dict(run.stored_spec)
     for field in ("entrypoint", "shutdown", "suspend", "activeDeadlineSeconds"):
@@ -71,8 +71,3 @@ def _default_metadata(run: Run) -> None:
     for entries, own in (("labels", run.labels), ("annotations", run.annotations)):
         for key, value in values.mapping(block.get(entries)).items():
             own.setdefault(key, values.text(value))
-
-
-def template(defaults: Json, own: Json) -> Json:
-    """A template with `templateDefaults` merged under it."""
-    return workflow_merge.template_defaults(defaults, own)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from engine.core import expressions
 from engine.core.callspec import CallSpec, compile_call
 from engine.core.dagplan import DagPlan, compile_dag
 from engine.core.errors import CoreError
 from engine.core.values import Json
 from engine.core.work import Source
-from lang import expr, tags
-from lang.errors import ErrorKind, LangError
+from lang import tags
+from lang.errors import LangError
 
 
 class TemplateType(StrEnum):
@@ -140,10 +141,9 @@ def _problem(tree: Json) -> str:
     """The first expression of a flow that does not parse, as the reference reports it."""
     for source in tags.compile(tree).expressions:
         try:
-            expr.compile(source, site="template")
+            expressions.check(source)
         except LangError as error:
-            if error.kind is ErrorKind.SYNTAX:
-                return f"failed to evaluate expression: {error.message}"
+            return f"failed to evaluate expression: {error.message}"
     return ""
 
 

@@ -86,7 +86,7 @@ def _prepare(run: Run, raw: Mapping[str, Any], source: Source) -> Prepared:
     defaults = run.spec.get("templateDefaults")
     template = dict(raw)
     if defaults:
-        template = strategic_merge.template(defaults, template)
+        template = strategic_merge.template_defaults(template, defaults)
     if template.get("retryStrategy") is None and run.spec.get("retryStrategy"):
         template["retryStrategy"] = run.spec["retryStrategy"]
     return prepared.prepare(template, source)
