@@ -26,6 +26,7 @@ _UNITS = {
 }
 _DIGITS = frozenset("0123456789")
 _TOP = 1 << 63
+_MAX_LENGTH = 1024
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEK, _MONTH, _YEAR = 7 * _DAY, 30 * _DAY, 360 * _DAY
@@ -62,6 +63,7 @@ def parse_go(text: str) -> float:
 @functools.lru_cache(maxsize=1024)
 def parse_ns(text: str) -> int:
     """As `parse`, in nanoseconds."""
+    _check_length(text)
     try:
         return strconv.wrap_int64(strconv.atoi(text) * NANOSECONDS)
     except LangError:
@@ -76,6 +78,7 @@ def parse_ns(text: str) -> int:
 @functools.lru_cache(maxsize=1024)
 def parse_go_ns(text: str) -> int:
     """As `parse_go`, in nanoseconds. Grammar: `[-+]?([0-9]*(\\.[0-9]*)?unit)+`, or `0`."""
+    _check_length(text)
     rest = text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":
         return 0
@@ -92,6 +95,11 @@ def parse_go_ns(text: str) -> int:
     if total > _TOP - 1:
         raise _invalid(text)
     return total
+
+
+def _check_length(text: str) -> None:
+    if len(text) > _MAX_LENGTH:
+        raise LangError(ErrorKind.LIMIT, "duration is too long", 0)
 
 
 def _element(rest: str, whole: str) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from lang import strconv
-from lang.errors import ErrorKind, LangError
+from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -65,6 +65,7 @@ def parse(text: str) -> Any:
     """The value of a JSON text. Raises LangError(SYNTAX) with Go's message and the position."""
     try:
         value = _DECODER.decode(text)
+        _check_depth(text, value)
         return _without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
     except RecursionError:
         raise LangError(ErrorKind.LIMIT, "exceeded max depth", 0) from None
@@ -73,6 +74,24 @@ def parse(text: str) -> Any:
     check(text)
     # Both parsers take the same grammar; what is left is a limit of Python's (huge integers).
     raise LangError(ErrorKind.LIMIT, "JSON value is out of range", 0)
+
+
+def _check_depth(text: str, value: Any) -> None:
+    """What is nested deeper than this house's limit is refused, as every tree is walked later."""
+    if text.count("[") + text.count("{") <= DEFAULT_LIMITS.nesting:
+        return
+    level = [value]
+    for _ in range(DEFAULT_LIMITS.nesting):
+        inner: list[Any] = []
+        for node in level:
+            if isinstance(node, dict):
+                inner.extend(node.values())
+            elif isinstance(node, list):
+                inner.extend(node)
+        level = [node for node in inner if isinstance(node, dict | list)]
+        if not level:
+            return
+    raise LangError(ErrorKind.LIMIT, "exceeded max depth", 0)
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -87,17 +106,27 @@ def _without_surrogates(value: Any) -> Any:
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> str:
-    """Compact JSON of a parsed value: non-ASCII kept, numbers as they were written."""
+    """Compact JSON of a parsed value: non-ASCII kept, numbers as they were written.
+
+    Raises LangError(LIMIT) for a tree that is nested too deeply to be walked.
+    """
+    try:
+        return _dumps(value, sort_keys)
+    except RecursionError:
+        raise LangError(ErrorKind.LIMIT, "exceeded max depth", 0) from None
+
+
+def _dumps(value: Any, sort_keys: bool) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, RawFloat | RawInt):
         return value.text
     if isinstance(value, dict):
         items = sorted(value.items()) if sort_keys else value.items()
-        pairs = (f"{dumps(str(k))}:{dumps(v, sort_keys=sort_keys)}" for k, v in items)
+        pairs = (f"{_dumps(str(k), sort_keys)}:{_dumps(v, sort_keys)}" for k, v in items)
         return "{" + ",".join(pairs) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(dumps(v, sort_keys=sort_keys) for v in value) + "]"
+        return "[" + ",".join(_dumps(v, sort_keys) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -50,7 +50,7 @@ class Pattern:
         return self.source
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=64)
 def compile(source: str) -> Pattern:
     """The pattern of an RE2 source. Raises LangError(SYNTAX), or LIMIT where it is too large."""
     if len(source) > _MAX_PATTERN:

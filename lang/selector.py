@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lang import label_syntax, strconv
-from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
+from lang.errors import ErrorKind, LangError
 
+_MAX_LENGTH = 8192
 _SPECIAL = frozenset("=!(),><")
 _BLANK = frozenset(" \t\r\n")
 _OPERATORS = frozenset({"=", "==", "!=", ">", "<"})
@@ -80,7 +81,7 @@ class Selector:
 @functools.lru_cache(maxsize=1024)
 def parse(text: str) -> Selector:
     """The selector of a text; "" selects everything. Raises LangError(SYNTAX or VALUE)."""
-    if len(text) > DEFAULT_LIMITS.source:
+    if len(text) > _MAX_LENGTH:
         raise LangError(ErrorKind.LIMIT, "selector is too long", 0)
     found = _Parser(_lex(text)).requirements()
     return Selector(tuple(sorted(found, key=lambda requirement: requirement.key)))

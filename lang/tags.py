@@ -25,6 +25,7 @@ from lang.tag_values import Policy, Scope
 _STRICT = Policy()
 _LENIENT = Policy(allow_unresolved=True)
 _MAX_NESTED_PASSES = 8
+_CACHED_LENGTH = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Template:
         policy = _policy(allow_unresolved, strict_prefixes, portable)
         if self._open is not None and not policy.allow_unresolved:
             raise self._open
-        return _render(self._node, _Pass(Scope(scope), policy, self._limits), _as_text)
+        return _walk(self._node, _Pass(Scope(scope), policy, self._limits), _as_text)
 
     def bind(
         self,
@@ -112,11 +113,11 @@ class Template:
         """
         policy = _policy(allow_unresolved, strict_prefixes, portable)
         run = _Pass(Scope(scope), policy, self._limits)
-        return Template(_render(self._node, run, _as_node), self._open, self._limits)
+        return Template(_walk(self._node, run, _as_node), self._open, self._limits)
 
     def tree(self) -> Any:
         """The tree as it stands, remaining tags as text."""
-        return _render(self._node, _Pass(Scope({}), _LENIENT, self._limits), _as_plain)
+        return _walk(self._node, _Pass(Scope({}), _LENIENT, self._limits), _as_plain)
 
     def __repr__(self) -> str:
         return f"Template(tags={len(self._tags)})"
@@ -124,7 +125,7 @@ class Template:
 
 def compile(tree: Any, limits: Limits = DEFAULT_LIMITS) -> Template:
     """The template of a JSON-like tree. Raises LangError(SYNTAX) for a tag without an end."""
-    if type(tree) is str:
+    if type(tree) is str and len(tree) <= _CACHED_LENGTH:
         return _compile_text(tree, limits)
     return _compile(tree, limits)
 
@@ -271,6 +272,13 @@ class _Pass:
         if '"' in shown or "\\" in shown:
             shown = gojson.dumps(shown)[1:-1]
         return tag_values.simple(tag, self.scope, self.policy, shown)
+
+
+def _walk(node: Any, run: _Pass, finish: Callable[[_Text, _Pass], Any]) -> Any:
+    try:
+        return _render(node, run, finish)
+    except RecursionError:
+        raise LangError(ErrorKind.LIMIT, "the template is nested too deeply") from None
 
 
 def _render(node: Any, run: _Pass, finish: Callable[[_Text, _Pass], Any]) -> Any:

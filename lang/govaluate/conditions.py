@@ -92,6 +92,6 @@ def _ordinary(text: str, names: dict[str, str]) -> str | None:
             name = meant
         if depth < 0:
             return None
-        pieces.append(operator or parenthesis or name)
+        pieces.append(operator or parenthesis or str(name))
         at = match.end()
     return "".join(pieces) if depth == 0 and not operand else None

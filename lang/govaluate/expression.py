@@ -13,19 +13,22 @@ from lang.govaluate import lexer, planner
 from lang.govaluate.lexer import Token
 from lang.govaluate.program import Program, too_deep
 
+_CACHED_LENGTH = 512
 _HINT = ' (hint: try wrapping the affected expression in quotes ("))'
 
 
-@functools.lru_cache(maxsize=2048)
 def compile_expr(text: str) -> Program:
     """The program of an expression whose names are parameters (filters, CronWorkflow `when`)."""
+    return _cached_expr(text) if len(text) <= _CACHED_LENGTH else _compile_expr(text)
+
+
+def _compile_expr(text: str) -> Program:
     try:
         return Program(text, _tokens(text))
     except RecursionError:
         raise too_deep() from None
 
 
-@functools.lru_cache(maxsize=8192)
 def when(text: str) -> bool:
     """Whether a step runs: `text` after substitution, "" is true. Bare words are strings.
 
@@ -33,10 +36,19 @@ def when(text: str) -> bool:
     """
     if not text:
         return True
+    return _cached_when(text) if len(text) <= _CACHED_LENGTH else _guarded_when(text)
+
+
+def _guarded_when(text: str) -> bool:
     try:
         return _when(text)
     except RecursionError:
         raise too_deep() from None
+
+
+# Only texts of ordinary length are kept: the caches stay small whatever users write.
+_cached_expr = functools.lru_cache(maxsize=2048)(_compile_expr)
+_cached_when = functools.lru_cache(maxsize=8192)(_guarded_when)
 
 
 def _when(text: str) -> bool:
