@@ -114,7 +114,8 @@ def _format(number: int, spec: _Spec) -> str:
         case "T":
             return _pad("int", spec)
         case _:
-            return f"%!{spec.verb}(int={number})"
+            # Go prints the value with the same width and flags.
+            return f"%!{spec.verb}(int={_integer(number, spec, 10)})"
 
 
 def _quoted(char: str) -> str:
