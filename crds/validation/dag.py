@@ -59,9 +59,7 @@ def check(
     if not _check_graph(walk, place, name, tasks):
         return
     _check_words(walk, place, name, tasks)
-    _call_all(walk, place, home, name, tasks, scope)
-    _check_targets(walk, place, name, template["dag"], scope)
-    _Tasks(walk, place, home, name, tasks).check(scope)
+    _Tasks(walk, place.named(name), home, template["dag"]).check(scope)
 
 
 def _check_graph(walk: Walk, site: Site, name: str, tasks: list[dict[str, Any]]) -> bool:
@@ -116,52 +114,44 @@ def _result_fault(task: str, result: str, called: dict[str, Any]) -> str:
     return ""
 
 
-def _call_all(
-    walk: Walk,
-    site: Site,
-    home: Home,
-    name: str,
-    tasks: list[dict[str, Any]],
-    scope: scopes.Scope,
-) -> None:
-    for index, task in enumerate(tasks):
-        label = f"{name}.tasks.{task.get('name', '')} "
-        place = site.below("tasks", index).leading(label)
-        template = walk.call(place, home, task, ANYTHING)
-        prefix = f"tasks.{task.get('name', '')}"
-        scopes.add_outputs(template, prefix, scope, walk.known, collected=scopes.is_loop(task))
-
-
-def _check_targets(
-    walk: Walk, site: Site, name: str, dag: dict[str, Any], scope: scopes.Scope
-) -> None:
-    target, place = dag.get("target", ""), site.below("target")
-    walk.resolve(place, f"{name}.targets", target, scope)
-    if "{{" in target or target.startswith("placeholder-"):
-        return
-    known = {each.get("name", "") for each in dag.get("tasks") or []}
-    for each in target.split():
-        if each not in known:
-            walk.report.add(place, f"{name}.targets: target '{each}' is not defined")
-
-
 class _Tasks:
-    """Each task against what its ancestors leave behind."""
+    """The tasks of a sound graph, each against what its ancestors leave behind."""
 
-    def __init__(
-        self, walk: Walk, site: Site, home: Home, name: str, tasks: list[dict[str, Any]]
-    ) -> None:
-        self._walk, self._site, self._home, self._name = walk, site, home, name
-        self._tasks = tasks
-        self._by_name = {each.get("name", ""): index for index, each in enumerate(tasks)}
+    def __init__(self, walk: Walk, site: Site, home: Home, dag: dict[str, Any]) -> None:
+        self._walk, self._site, self._home = walk, site, home
+        self._name = site.name
+        self._target: str = dag.get("target", "")
+        self._tasks: list[dict[str, Any]] = dag.get("tasks") or []
+        self._by_name = {each.get("name", ""): index for index, each in enumerate(self._tasks)}
 
     def check(self, scope: scopes.Scope) -> None:
-        """All tasks, in the order they are written."""
+        """All tasks, in the order they are written: first what they call, then their tags."""
+        self._call_all(scope)
+        self._check_target(scope)
         for index, task in enumerate(self._tasks):
             ancestors = self._ancestors(task.get("name", ""))
             own = dict(scope)
             own.update({f"tasks.{other}.status": True for other in ancestors})
             self._check_task(index, task, own, ancestors)
+
+    def _call_all(self, scope: scopes.Scope) -> None:
+        for index, task in enumerate(self._tasks):
+            name = task.get("name", "")
+            place = self._site.below("tasks", index).leading(f"{self._name}.tasks.{name} ")
+            called = self._walk.call(place, self._home, task, ANYTHING)
+            known = self._walk.known
+            collected = scopes.is_loop(task)
+            scopes.add_outputs(called, f"tasks.{name}", scope, known, collected=collected)
+
+    def _check_target(self, scope: scopes.Scope) -> None:
+        target, place = self._target, self._site.below("target")
+        self._walk.resolve(place, f"{self._name}.targets", target, scope)
+        if "{{" in target or target.startswith("placeholder-"):
+            return
+        for each in target.split():
+            if each not in self._by_name:
+                text = f"{self._name}.targets: target '{each}' is not defined"
+                self._walk.report.add(place, text)
 
     def _check_task(
         self, index: int, task: dict[str, Any], own: scopes.Scope, ancestors: set[str]

@@ -15,12 +15,13 @@ from typing import Any
 from crds import decode
 from crds.errors import FieldError
 from crds.eventbinding import WorkflowEventBinding
-from crds.validation import cron, eventbus, eventsource, sensor, workflow
+from crds.validation import cron, eventbus, eventsource, extensions, sensor, workflow
 from crds.validation.library import Library
 from lang import yaml
 from lang.errors import ErrorKind, LangError
 
 _SEPARATOR = re.compile(r"^---(?:[ \t].*|\r)?$", re.MULTILINE)
+_WORKFLOWS = ("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow")
 NOTHING = "found nothing to lint in the specified paths, failing..."
 
 Validator = Callable[..., list[FieldError]]
@@ -55,6 +56,7 @@ class Checked:
     kind: str
     name: str
     findings: tuple[FieldError, ...]
+    notices: tuple[FieldError, ...] = ()  # uses of extensions; they never fail a file
 
 
 @dataclass(slots=True)
@@ -90,8 +92,10 @@ def lint(texts: Mapping[str, str], *, strict: bool = True) -> Lint:
                 outcome.problems.append(f'duplicate {kind} found: "{name}"')
             objects.append((file, item))
     for file, item in objects:
-        findings = VALIDATORS[item["kind"]](item, library, strict=strict)
-        outcome.objects.append(Checked(file, item["kind"], _name(item), tuple(findings)))
+        kind = item["kind"]
+        findings = tuple(VALIDATORS[kind](item, library, strict=strict))
+        uses = () if findings or kind not in _WORKFLOWS else tuple(extensions.notices(item))
+        outcome.objects.append(Checked(file, kind, _name(item), findings, uses))
     if not objects and not outcome.problems:
         outcome.problems.append(NOTHING)
     return outcome

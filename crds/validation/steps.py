@@ -25,9 +25,8 @@ def check(
         for at, step in enumerate(group):
             place = site.below(f"steps[{index}]", at)
             _check_name(walk, place, label, step, seen)
-            called.append(
-                _check_step(walk, place, home, f"{label}.{step.get('name', '')}", step, scope)
-            )
+            named = place.named(f"{label}.{step.get('name', '')}")
+            called.append(_check_step(walk, named, home, step, scope))
         for at, step in enumerate(group):
             place = site.below(f"steps[{index}]", at)
             walk.resolve(place, f"{name}.steps", step, scope | scopes.of_inline(step))
@@ -52,8 +51,10 @@ def _check_name(walk: Walk, site: Site, label: str, step: dict[str, Any], seen: 
 
 
 def _check_step(
-    walk: Walk, site: Site, home: Home, label: str, step: dict[str, Any], scope: scopes.Scope
+    walk: Walk, site: Site, home: Home, step: dict[str, Any], scope: scopes.Scope
 ) -> dict[str, Any] | None:
+    """`site.name` is what the step is called in messages."""
+    label = site.name
     scope[f"steps.{step.get('name', '')}.status"] = True
     scopes.add_items(walk.report, site.leading(f"{label} "), step, scope)
     given = step.get("arguments") or {}

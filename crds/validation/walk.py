@@ -11,7 +11,18 @@ from typing import Any
 
 from crds import decode
 from crds.templates import TEMPLATE_TYPES
-from crds.validation import artifacts, containers, inputs, leaf, metrics, outputs, scopes, text
+from crds.validation import (
+    artifacts,
+    containers,
+    dag,
+    inputs,
+    leaf,
+    metrics,
+    outputs,
+    scopes,
+    steps,
+    text,
+)
 from crds.validation.inputs import Placeholders, Supplied
 from crds.validation.library import Library
 from crds.validation.report import Report, Site
@@ -166,8 +177,6 @@ class Walk:
     def _check_body(
         self, site: Site, home: Home, template: dict[str, Any], scope: scopes.Scope
     ) -> None:
-        from crds.validation import dag, steps
-
         name = f"templates.{template.get('name', '')}"
         leaf.check_any(self.report, site, template)
         if "steps" in template:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from crds import decode
@@ -88,12 +89,12 @@ def _validate(
     return [*found, *(FieldError(path, text) for path, text in quantities), *report.findings]
 
 
+@dataclass(frozen=True, slots=True)
 class Mode:
-    """What is expected of a spec. `template`: others fill its arguments in."""
+    """What is expected of a spec."""
 
-    def __init__(self, template: bool = False, *, needs_values: bool = False) -> None:
-        self.template = template
-        self.needs_values = needs_values
+    template: bool = False  # others fill its arguments in
+    needs_values: bool = False  # every argument has a value already
 
 
 def check_spec(
@@ -116,7 +117,9 @@ def check_spec(
     arguments.check(report, place, given, may_be_open=not mode.needs_values)
     _know_globals(walk, full, plain)
     _check_rest(report, site, spec)
-    _check_calls(walk, site, home, stored if isinstance(stored, Home) else None, full, mode)
+    supplied = ANYTHING if mode.template else Supplied(full.get("arguments") or {})
+    calls = _Calls(walk, home, stored if isinstance(stored, Home) else None, supplied)
+    calls.check(site, full, may_have_no_entry=mode.template)
 
 
 def _check_name(report: Report, name: str) -> None:
@@ -186,33 +189,34 @@ def _check_rest(report: Report, site: Site, spec: dict[str, Any]) -> None:
         limits.check_pod_resources(report, place, "spec.podResources", spec["podResources"])
 
 
-def _check_calls(
-    walk: Walk, site: Site, home: Home, stored: Home | None, full: dict[str, Any], mode: Mode
-) -> None:
-    entrypoint = full.get("entrypoint", "")
-    given = ANYTHING if mode.template else Supplied(full.get("arguments") or {})
-    place = site.below("entrypoint")
-    if entrypoint:
-        _call(walk, place, home, stored, entrypoint, given)
-    elif not mode.template:
-        walk.report.add(place, "spec.entrypoint is required")
-    if full.get("onExit"):
-        walk.known["workflow.failures"] = walk.placeholders.next()
-        _call(walk, site.below("onExit"), home, stored, full["onExit"], given)
-    for index, template in enumerate(home.spec.get("templates") or []):
-        name = template.get("name", "")
-        if name:
-            each = site.below("templates", index).leading(f"templates.{name} ")
-            walk.call(each, home, {"template": name}, ANYTHING)
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What a spec calls: its entrypoint, its exit handler, and each of its own templates."""
 
+    walk: Walk
+    home: Home
+    stored: Home | None
+    given: Supplied
 
-def _call(
-    walk: Walk, site: Site, home: Home, stored: Home | None, name: str, given: Supplied
-) -> None:
-    if stored is None:
-        walk.call(site, home, {"template": name}, given)
-        return
-    if stored.find(name) is None:
-        walk.report.add(site, f"template reference {stored.key[1]}.{name} not found")
-        return
-    walk.call(site, stored, {"template": name}, given)
+    def check(self, site: Site, full: dict[str, Any], *, may_have_no_entry: bool) -> None:
+        entrypoint, place = full.get("entrypoint", ""), site.below("entrypoint")
+        if entrypoint:
+            self._call(place, entrypoint)
+        elif not may_have_no_entry:
+            self.walk.report.add(place, "spec.entrypoint is required")
+        if full.get("onExit"):
+            self.walk.known["workflow.failures"] = self.walk.placeholders.next()
+            self._call(site.below("onExit"), full["onExit"])
+        for index, template in enumerate(self.home.spec.get("templates") or []):
+            name = template.get("name", "")
+            if name:
+                each = site.below("templates", index).leading(f"templates.{name} ")
+                self.walk.call(each, self.home, {"template": name}, ANYTHING)
+
+    def _call(self, site: Site, name: str) -> None:
+        stored = self.stored
+        if stored is not None and stored.find(name) is None:
+            text = f"template reference {stored.key[1]}.{name} not found"
+            self.walk.report.add(site, text)
+            return
+        self.walk.call(site, stored or self.home, {"template": name}, self.given)

@@ -108,7 +108,33 @@ spec:
     inputs: {parameters: [{name: batch}]}
     container: {image: a, args: ["{{inputs.parameters.batch.start}}"]}
 """
-    assert files.lint({"w.yaml": manifest}).ok
+    outcome = files.lint({"w.yaml": manifest})
+    assert outcome.ok
+    [notice] = outcome.objects[0].notices
+    assert notice.path == "spec.templates[0]"
+    assert "{{inputs.parameters.batch.start}}" in notice.message
+
+
+def test_extensions_are_taken_with_a_notice() -> None:
+    task = {
+        "name": "t",
+        "template": "leaf",
+        "withItems": "{{workflow.parameters.l}}",
+        "parallelism": 2,
+    }
+    templates = [
+        {"name": "main", "dag": {"tasks": [task]}},
+        {"name": "leaf", "container": {"image": "a"}},
+    ]
+    arguments = {"parameters": [{"name": "l", "value": "[1]"}]}
+    spec = {"entrypoint": "main", "templates": templates, "arguments": arguments}
+    item = {"kind": "Workflow", "metadata": {"name": "x"}, "spec": spec}
+    outcome = files.lint({"w.json": json.dumps(item)})
+    assert outcome.ok
+    assert [each.path for each in outcome.objects[0].notices] == [
+        "spec.templates[0].dag.tasks[0].withItems",
+        "spec.templates[0].dag.tasks[0].parallelism",
+    ]
 
 
 def test_long_chains_of_tasks_and_of_templates_end_with_an_answer() -> None:
