@@ -116,6 +116,29 @@ def show(value: Any) -> str:
             return str(value)
 
 
+def to_source(tokens: list[Token]) -> str:
+    """A text that reads as the same tokens (times as their seconds)."""
+    return " ".join(map(_source_of, tokens))
+
+
+def _source_of(token: Token) -> str:
+    match token.kind:
+        case Kind.NUMERIC | Kind.TIME:
+            text = strconv.format_float(abs(token.value))
+            return text if token.value >= 0 else f"(0 - {text})"
+        case Kind.BOOLEAN:
+            return show(token.value)
+        case Kind.STRING | Kind.PATTERN:
+            # A backslash before every character: nothing in it means anything.
+            return '"' + "".join(f"\\{char}" for char in str(token.value)) + '"'
+        case Kind.VARIABLE:
+            return "[" + "".join(f"\\{char}" for char in token.value) + "]"
+        case Kind.ACCESSOR:
+            return ".".join(token.value)
+        case _:
+            return str(token.value)
+
+
 def tokenize(source: str) -> list[Token]:
     """The tokens of a source, balanced and in an order the grammar allows. Raises LangError."""
     tokens = _Reader(source).tokens()

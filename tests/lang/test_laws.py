@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lang import cron, duration, gojson, quantity, selector, strategic_merge, yaml
+from lang.govaluate import lexer
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)
 TREES = st.recursive(
@@ -123,3 +124,23 @@ def test_merging_changes_neither_input_and_twice_is_once(base: Any, patch: Any) 
     assert {c["name"]: c for c in once["containers"]} == {c["name"]: c for c in [*base, *patch]}
     again = strategic_merge.pod_spec(once, change)
     assert sorted(again["containers"], key=str) == sorted(once["containers"], key=str)
+
+
+OPERANDS = st.sampled_from(["1", "0x1f", ".5", "a", "[b c]", "'q\\'q'", '"x]"', "true", "c\\-d"])
+OPERATORS = st.sampled_from(
+    ["+", "-", "==", "!=", "&&", "||", "<", "in", "=~", "??", "?", ":", ","]
+)
+SHAPES = st.recursive(
+    OPERANDS,
+    lambda inner: (
+        st.tuples(inner, OPERATORS, inner).map(" ".join) | inner.map(lambda text: f"({text})")
+    ),
+    max_leaves=8,
+)
+
+
+@given(SHAPES)
+def test_printed_expressions_read_as_the_same_tokens(source: str) -> None:
+    tokens = lexer.tokenize(source)
+    again = lexer.tokenize(lexer.to_source(tokens))
+    assert [(t.kind, t.value) for t in again] == [(t.kind, t.value) for t in tokens]
