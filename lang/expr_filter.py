@@ -54,16 +54,25 @@ def _passes(item: ExprFilter, document: Any) -> bool | None:
         result = gjson.get(document, path)
         if not result.exists:
             raise LangError(ErrorKind.NAME, f"path '{path}' does not exist")
-        parameters[name] = _number(result.value)
+        parameters[name] = _plain(result.value)
     if not parameters:
         return None
     return govaluate.compile_expr(item.expr).eval(parameters) is True
 
 
-def _number(value: Any) -> Any:
-    """Numbers of JSON are float64 to govaluate."""
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if is_number else value
+def _plain(value: Any) -> Any:
+    """A JSON value as govaluate takes it: every number a float64."""
+    match value:
+        case bool():
+            return value
+        case int() | float():
+            return float(value)
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def of(mapping: Mapping[str, Any]) -> ExprFilter:

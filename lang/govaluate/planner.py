@@ -62,7 +62,8 @@ class Variable:
         except KeyError:
             message = f"No parameter '{self.name}' found."
             raise LangError(ErrorKind.NAME, message, self.position) from None
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if is_number else value
 
 
 @dataclass(frozen=True, slots=True)
