@@ -15,7 +15,15 @@ import orjson
 import structlog
 
 import headrace
-from headrace.local.apiserver import answers, discovery, openapi, podroutes, refusals, selection
+from headrace.local.apiserver import (
+    answers,
+    discovery,
+    openapi,
+    podroutes,
+    refusals,
+    selection,
+    wire,
+)
 from headrace.local.apiserver.answers import Answer
 from headrace.local.apiserver.api import Api
 from headrace.local.apiserver.kinds import Kind
@@ -103,6 +111,8 @@ class App:
             case ["apis", group, wanted]:
                 return _or_404(request, discovery.resource_list(kinds, group, wanted))
             case ["openapi", "v2"]:
+                if "protobuf" in request.headers.get("accept", ""):
+                    return Answer(200, wire.openapi_v2(), wire.OPENAPI_V2)
                 return Answer(200, orjson.dumps(openapi.swagger(kinds)))
             case ["openapi", "v3"]:
                 return answers.value(request, openapi.root(kinds))

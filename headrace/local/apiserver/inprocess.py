@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
-from headrace.local.apiserver import deletion, selection
+from headrace.local.apiserver import deletion, podroutes, selection
 from headrace.local.apiserver.api import Api, Write, shown
 from headrace.local.apiserver.watching import WatchOptions, watch
+from kube import resources
 from kube.cluster import (
     EVERYTHING,
     MERGE,
@@ -63,7 +64,12 @@ class InProcessCluster:
             yield event
 
     async def create(self, resource: Resource, namespace: str | None, body: Object) -> Object:
-        """Create."""
+        """Create. A pod's binding is made through `pods/<name>/binding`, as on the wire."""
+        if resource.kind == "Binding":
+            name = resource.plural.split("/")[1]
+            pods = self._api.kind(resources.PODS)
+            await podroutes.bind(self._api, pods, namespace, name, body["target"]["name"])
+            return body
         return await self._api.create(self._api.kind(resource), namespace, body)
 
     async def update(

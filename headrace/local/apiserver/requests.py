@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 import yaml
 
-from headrace.local.apiserver import refusals
+from headrace.local.apiserver import refusals, wire
 from kube import errors
 from lang import yaml as manifests
 from lang.errors import LangError
@@ -69,10 +69,14 @@ class Request:
         """The body, decoded by its content type. Raises BadRequest, UnsupportedMediaType."""
         content = await self.body()
         kind = self.content_type or JSON
+        if not content:
+            return None
         if kind == JSON or kind.endswith("+json"):
             return decode_json(content)
         if kind in {YAML, "application/apply-patch+yaml"}:
             return decode_yaml(content)
+        if kind == PROTOBUF:
+            return wire.decode(content)
         raise refusals.raised(
             refusals.UnsupportedMediaType,
             "the body of the request was in an unknown format - accepted media types include: "

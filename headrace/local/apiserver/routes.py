@@ -178,9 +178,7 @@ class Routes:
         return answers.one(request, kind, obj, 201 if made else 200, answers.warnings(warned))
 
     async def _delete(self, request: Request, kind: Kind, target: Target) -> Answer:
-        content = await request.body()
-        body = orjson.loads(content) if content.strip() else {}
-        options = deletion.options_of(body, request.query)
+        options = deletion.options_of(await request.value(), request.query)
         obj, gone = await self._api.delete(kind, target.namespace, target.name, options)
         if not gone or kind.key == "pods":
             return answers.one(request, kind, obj)
@@ -195,9 +193,7 @@ class Routes:
     async def _delete_collection(
         self, request: Request, kind: Kind, namespace: str | None
     ) -> Answer:
-        content = await request.body()
-        body = orjson.loads(content) if content.strip() else {}
-        options = deletion.options_of(body, request.query)
+        options = deletion.options_of(await request.value(), request.query)
         items, meta = self._page(request, kind, namespace)
         gone = []
         for obj in items:
