@@ -148,9 +148,10 @@ def _drain(run: Run) -> None:
     while not run.finished and budget > 0:
         if run.suspended and run.shutdown is Shutdown.NONE:
             return
-        limit = None
+        limit, parked = None, 0
         if run.woken:
             work, limit = run.woken.popleft()
+            parked = len(limit.waiting)
         elif run.agenda:
             work = run.agenda.popleft()
         else:
@@ -159,7 +160,7 @@ def _drain(run: Run) -> None:
                 return
             continue
         budget -= _do(run, work)
-        if limit is not None:
+        if limit is not None and len(limit.waiting) <= parked:
             parallelism.wake(run, limit)
     if not run.finished and (run.agenda or run.woken):
         timers.set(run, run.now, Timer.CONTINUE)

@@ -300,8 +300,6 @@ def _finish(run: Run, frame: DagFrame) -> None:
     plan = _plan(frame)
     node = run.nodes[frame.node_id]
     frame.over = True
-    ends = [n.id for target in plan.targets if (n := _node(run, frame, target)) is not None]
-    node.outbound = table.outbound(run, ends)
     leaf.stop_daemons(run, frame.node_id)
     phase = dagphase.assess(
         plan,
@@ -319,6 +317,8 @@ def _finish(run: Run, frame: DagFrame) -> None:
     except (CoreError, LangError) as error:
         settle.fail(run, frame.call, error.message)
         return
+    ends = [n.id for target in plan.targets if (n := _node(run, frame, target)) is not None]
+    node.outbound = table.outbound(run, ends)
     settle.done(run, frame.call, node, phase)
 
 

@@ -141,8 +141,12 @@ def workflow_arguments(run: Run) -> Arguments:
     """What a hook without arguments of its own is given: those of the workflow."""
     block = values.mapping(run.spec.get("arguments"))
     known = tuple(
-        Argument(p["name"], tags.literal(run.globals.get(f"workflow.parameters.{p['name']}")))
+        Argument(p["name"], _literal(run.globals[f"workflow.parameters.{p['name']}"]))
         for p in block.get("parameters") or ()
         if f"workflow.parameters.{p['name']}" in run.globals
     )
     return Arguments(known, compile_arguments({"artifacts": block.get("artifacts")}).artifacts)
+
+
+def _literal(text: str) -> tags.Template:
+    return tags.compile(tags.Literal(text))

@@ -40,7 +40,7 @@ def items_of(spec: CallSpec, scope: Mapping[str, Any]) -> list[Item]:
 def _rendered(template: tags.Template, scope: Mapping[str, Any]) -> Any:
     """One item with its tags replaced; numbers keep their own text (`1.0`)."""
     value = template.render(scope, allow_unresolved=True)
-    return value if isinstance(value, str) else gojson.parse(gojson.dumps(value))
+    return value if isinstance(value, str) else gojson.parse(gojson.dumps(value, sort_keys=True))
 
 
 def check(spec: CallSpec, members: list[Item], scope: FlowScope) -> None:

@@ -81,7 +81,9 @@ def _metadata(
         labels[f"{LABEL}on-exit"] = "true"
     annotations[f"{LABEL}node-name"] = node.name
     annotations[f"{LABEL}node-id"] = node.id
-    annotations["kubectl.kubernetes.io/default-container"] = "main"
+    members = values.mapping(body.get("containerSet")).get("containers") or ()
+    shown = str(members[-1].get("name")) if members else "main"
+    annotations["kubectl.kubernetes.io/default-container"] = shown
     collected = podgc.annotation(run)
     if collected is not None:
         annotations[f"{LABEL}pod-gc-strategy"] = collected

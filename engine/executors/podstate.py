@@ -105,7 +105,7 @@ def _exit_code(status: dict[str, Any], main: Collection[str]) -> int | None:
     for container in status.get("containerStatuses") or []:
         if container["name"] in main:
             ended = (container.get("state") or {}).get("terminated")
-            if ended and (container["name"] == "main" or ended.get("exitCode")):
+            if ended and container["name"] == "main":
                 return int(ended.get("exitCode", 0))
     return None
 

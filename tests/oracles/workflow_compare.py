@@ -13,7 +13,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from lang import yaml
+import yaml
+
 from tests.oracles import workflow_runner
 
 CASES = Path(__file__).parent / "workflows" / "cases"
@@ -48,7 +49,7 @@ def _conditions(found: list[str], wanted: list[str], path: str) -> list[str]:
 
 def check(path: Path) -> list[str]:
     """The differences of one case."""
-    wanted = yaml.load(path.read_text(encoding="utf-8"))["expected"]
+    wanted = yaml.safe_load(path.read_text(encoding="utf-8"))["expected"]
     return differences(workflow_runner.play(path), wanted)
 
 

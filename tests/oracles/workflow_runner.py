@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml as yaml_files
+
 from engine.core import operations, project
 from engine.core.advance import advance
 from engine.core.decisions import (
@@ -68,6 +70,7 @@ REPOSITORY = {
         "secretKeySecret": {"name": "s3", "key": "s"},
     }
 }
+PARAMETER = {"workflows.argoproj.io/configmap-type": "Parameter"}
 START = 1_772_000_000.0
 STARTING = 0.05
 """Seconds from a pod's creation to its running."""
@@ -149,7 +152,11 @@ class Case:
         library = Library(
             self._by_name("WorkflowTemplate"),
             self._by_name("ClusterWorkflowTemplate"),
-            self._by_name("ConfigMap"),
+            {
+                name: config_map
+                for name, config_map in self._by_name("ConfigMap").items()
+                if PARAMETER.items() <= (config_map["metadata"].get("labels") or {}).items()
+            },
         )
         config = Config(artifact_repository=REPOSITORY, images=IMAGES)
         self.tell(Submitted(workflow, library, config))
@@ -350,13 +357,12 @@ class Case:
         workflow["metadata"] = {**self.object["metadata"], "labels": dict(self.run.labels)}
         parameters = [options["-p"]] if "-p" in options else []
         try:
-            again = operations.retry(
-                workflow,
-                self.now,
-                restart_successful="--restart-successful" in options,
-                node_fields=options.get("--node-field-selector", ""),
-                parameters=parameters,
+            chosen = operations.RetryOptions(
+                "--restart-successful" in options,
+                options.get("--node-field-selector", ""),
+                parameters,
             )
+            again = operations.retry(workflow, self.now, chosen)
         except operations.OperationRefused as error:
             print(error, file=sys.stderr)
             return
@@ -372,8 +378,7 @@ class Case:
             "workflow": self._workflow(status),
             "nodes": {row["name"]: _node(row, names) for row in nodes.values()},
         }
-        if self.shown:
-            found["pods"] = self.shown
+        found["pods"] = self.shown
         if "maxConcurrentPods" in self.recorded["expected"]:
             found["maxConcurrentPods"] = self.most
         return found
@@ -456,8 +461,12 @@ def _final_status(pod: Pod) -> Json:
     if rule.get("reason") == "Evicted":
         return {"phase": "Failed", "reason": "Evicted", "message": message}
     if rule.get("init") is not None:
+        # The recorded pods show 0 for containers that were never started.
         init = _container("init", int(rule["init"]), message=message)
-        return {"phase": "Failed", "initContainerStatuses": [init]}
+        mains = [_container(name, 0) for name in names]
+        return {
+            "phase": "Failed", "initContainerStatuses": [init], "containerStatuses": mains
+        }  # fmt: skip
     code = int(rule.get("exit") or 0)
     reason = rule.get("reason") or ""
     if reason == "OOMKilled":
@@ -649,8 +658,7 @@ def _values(parameters: list[Json] | None) -> Json:
 
 def play(path: str | Path) -> Json:
     """What comes of the case in the file."""
-    text = Path(path).read_text(encoding="utf-8")
-    recorded = yaml.load(text)
+    recorded = yaml_files.safe_load(Path(path).read_text(encoding="utf-8"))
     return Case(recorded).play()
 
 
