@@ -96,11 +96,9 @@ def _check_conditions(report: Report, site: Site, conditions: str, known: set[st
 def _check_reset(report: Report, site: Site, by_time: Json) -> None:
     shared.require(report, site.below("byTime"), by_time, ("cron",))
     schedule = by_time.get("cron", "")
-    if schedule.startswith("@"):
-        report.add(site.below("byTime.cron"), f"parser does not accept descriptors: {schedule}")
-    elif schedule:
+    if schedule:
         try:
-            cron.parse(schedule, by_time.get("timezone", ""))
+            cron.parse(schedule, by_time.get("timezone", ""), descriptors=False)
         except LangError as error:
             report.add(site.below("byTime.cron"), error.message)
 

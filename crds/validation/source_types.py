@@ -8,7 +8,7 @@ from typing import Any
 from crds.validation import events_shared as shared
 from crds.validation.report import Report, Site
 from lang import cron, regex
-from lang.errors import ErrorKind, LangError
+from lang.errors import LangError
 
 Json = dict[str, Any]
 
@@ -76,9 +76,7 @@ def _check_calendar(report: Report, site: Site, event: Json) -> None:
     schedule = event.get("schedule", "")
     if schedule:
         try:
-            if schedule.startswith("@"):
-                raise LangError(ErrorKind.VALUE, f"parser does not accept descriptors: {schedule}")
-            cron.parse(schedule, event.get("timezone", ""))
+            cron.parse(schedule, event.get("timezone", ""), descriptors=False)
         except LangError as error:
             report.add(site.below("schedule"), error.message)
 
