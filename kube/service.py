@@ -61,8 +61,9 @@ class Service(abc.ABC):
     async def wait(self) -> None:
         """Until the service has ended; raises what ended it (not the cancellation of `stop`)."""
         if self._task is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(self._task)
+            await asyncio.wait({self._task})  # a cancelled waiter stays cancelled
+            if not self._task.cancelled():
+                self._task.result()
 
     async def stop(self) -> None:
         """Cancel body and children and wait for them. Safe to call twice, or never started."""
