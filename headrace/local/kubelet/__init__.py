@@ -1,0 +1,1 @@
+"""The kubelet of the embedded cluster: pods as processes of this machine."""
