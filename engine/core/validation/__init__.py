@@ -1,4 +1,7 @@
-"""Checking a workflow before it runs: what can be known to be wrong from the spec alone."""
+"""Checking a workflow before it runs: what can be known to be wrong from the spec alone.
+
+The first mistake is reported, in the words of the reference (`ValidateWorkflow`).
+"""
 
 from __future__ import annotations
 

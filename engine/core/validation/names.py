@@ -1,0 +1,76 @@
+"""Names in a workflow: which are allowed, which must be unique."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.core.errors import SpecError
+
+_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
+_PARAMETER = re.compile(r"[-a-zA-Z0-9_]+[-a-zA-Z0-9_]*")
+_ARTIFACT = re.compile(r"[-a-zA-Z0-9_{}.]+")
+_LONGEST = 128
+_RULE = (
+    "name must consist of alpha-numeric characters or '-', and must start with an "
+    "alpha-numeric character (e.g. My-name1-2, 123-NAME)"
+)
+_PARAMETER_RULE = (
+    "Parameter/Artifact name must consist of alpha-numeric characters, '_' or '-' "
+    "e.g. my_param_1, MY-PARAM-1"
+)
+
+
+def problem(name: str) -> str:
+    """What is wrong with the name of a template, step or task; empty if nothing."""
+    if len(name) > _LONGEST:
+        return f"must be no more than {_LONGEST} characters"
+    return "" if _NAME.fullmatch(name) else _RULE
+
+
+def check_parameters(entries: Iterable[Mapping[str, Any]], where: str) -> None:
+    """Parameters or artifacts of one list: named, well-formed, unique. `where` ends the path."""
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        name = str(entry.get("name") or "")
+        if not name:
+            raise SpecError(f"{where}[{index}].name is required")
+        if not _PARAMETER.fullmatch(name):
+            raise SpecError(f"{where}[{index}].name: '{name}' is invalid: {_PARAMETER_RULE}")
+        if name in seen:
+            raise SpecError(f"{where}[{index}].name '{name}' is not unique")
+        seen.add(name)
+
+
+def check_templates(templates: Iterable[Mapping[str, Any]]) -> None:
+    """The workflow's templates: named, well-formed, unique."""
+    seen: set[str] = set()
+    for index, template in enumerate(templates):
+        name = str(template.get("name") or "")
+        if not name:
+            raise SpecError(f"spec.templates[{index}].name is required")
+        wrong = problem(name)
+        if wrong:
+            raise SpecError(f"spec.templates[{index}].name: '{name}' is invalid: {wrong}")
+        if name in seen:
+            raise SpecError(f"spec.templates[{index}].name '{name}' is not unique")
+        seen.add(name)
+
+
+def check_arguments(arguments: Mapping[str, Any], where: str) -> None:
+    """Arguments of the workflow, a step or a task: each has a value or a source for one."""
+    parameters = arguments.get("parameters") or ()
+    check_parameters(parameters, f"{where}parameters")
+    check_parameters(arguments.get("artifacts") or (), f"{where}artifacts")
+    for parameter in parameters:
+        name = parameter["name"]
+        value = parameter.get("value")
+        if parameter.get("valueFrom") is None and value is None:
+            raise SpecError(f"{where}{name}.value or {where}{name}.valueFrom is required")
+        choices = parameter.get("enum")
+        if choices is not None:
+            if not choices:
+                raise SpecError(f"{where}{name}.enum should contain at least one value")
+            if value is None or str(value) not in map(str, choices):
+                raise SpecError(f"{where}{name}.value should be present in {where}{name}.enum list")
