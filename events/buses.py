@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from events.bus import jetstream, subjects
@@ -41,13 +41,14 @@ class ManagedJetStream:
     """The `BusConnector` of real use: managed buses on `managed`, others where they say."""
 
     managed: jetstream.Connection | None
+    timing: jetstream.Timing = field(default_factory=jetstream.Timing)
 
     async def connect(self, plan: BusPlan, stream: str) -> Bus:
         """See `BusConnector`."""
         connection = plan.connection or self.managed
         if connection is None:
             raise BusError("no NATS server is managed here: use jetstreamExotic")
-        bus = jetstream.JetStreamBus(connection, stream, plan.limits)
+        bus = jetstream.JetStreamBus(connection, stream, plan.limits, self.timing)
         await bus.start(timeout=25.0)
         return bus
 

@@ -74,7 +74,7 @@ class Timing:
     """Waiting times in seconds: a publish until it is given up, an ack until redelivery."""
 
     publish: float = 10.0
-    ack_wait: float = 30.0
+    ack_wait: float = 12.0
     housekeeping: float = 30.0
 
 

@@ -41,7 +41,7 @@ async def read(
     try:
         while left > 0:
             page = min(left, _PAGE)
-            request = {"batch": page, "expires": int(_WAIT * 1e9)}
+            request = {"batch": page, "no_wait": True}
             await client.publish(subject, msgspec.json.encode(request), inbox)
             while page > 0:
                 message = await subscription.next_msg(2 * _WAIT)

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lang.cron import Schedule
-
 from events.sensors.retrying import RetryPolicy, RetryPolicyError, policy
 from events.triggers import registry
 from lang import cron, govaluate
+from lang.cron import Schedule
 from lang.errors import LangError
 from lang.govaluate import Condition
 
@@ -244,10 +243,11 @@ def _resets(entries: Any, path: str) -> tuple[Schedule, ...]:
     found = []
     for position, entry in enumerate(entries or ()):
         by_time = (entry or {}).get("byTime") or {}
+        spec, zone = str(by_time.get("cron") or ""), str(by_time.get("timezone") or "")
         try:
-            found.append(
-                cron.parse(str(by_time.get("cron") or ""), str(by_time.get("timezone") or ""))
-            )
+            schedule = cron.parse(spec, zone, descriptors=False)
         except LangError as error:
             raise _Problem(f"{path}[{position}].byTime.cron: {error.message}") from None
+        if isinstance(schedule, Schedule):
+            found.append(schedule)
     return tuple(found)

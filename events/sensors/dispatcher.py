@@ -32,7 +32,7 @@ from kube import crashpoints
 from kube.service import Service
 from lang.errors import LangError
 
-_PROGRESS_SECONDS = 10.0
+_PROGRESS_SECONDS = 4.0
 
 
 @dataclass(slots=True)

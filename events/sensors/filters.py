@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lang.gjson import Result
-
+from events.languages import language
 from events.sensors import scripts
 from events.sensors.payload import Payload
-from lang import gjson, gotemplate, govaluate, regex, strconv
+from lang import gjson, govaluate, regex, strconv
 from lang.errors import LangError
+from lang.gjson import Result
 
 _CONTEXT_FIELDS = ("type", "subject", "source", "datacontenttype")
 
@@ -152,7 +152,7 @@ def _datum(entry: Mapping[str, Any], payload: Payload) -> bool:
 
 def _templated(template: str, found: Result) -> Result:
     try:
-        text = gotemplate.compile(template).render({"Input": found.string})
+        text = language("gotemplate").compile(template).render({"Input": found.string})
     except LangError as error:
         raise _Undecided(error.message) from None
     if text in ("", "<no value>"):

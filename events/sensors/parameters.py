@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lang.gjson import Result
-
 from events.cloudevent import CloudEvent
+from events.languages import language
 from events.sensors.payload import Payload, lookup
-from lang import gjson, gojson, gotemplate, sjson
+from lang import gjson, gojson, sjson
 from lang.errors import LangError
+from lang.gjson import Result
 
 Events = Mapping[str, CloudEvent]
 """The events of a firing, by dependency name."""
@@ -80,7 +80,9 @@ def _select(src: Mapping[str, Any], prefix: str, text: str) -> Resolved:
     fault: str = "<nil>"
     if template := src.get(f"{prefix}Template"):
         try:
-            rendered = gotemplate.compile(str(template)).render({"Input": gojson.parse(text)})
+            rendered = (
+                language("gotemplate").compile(str(template)).render({"Input": gojson.parse(text)})
+            )
             if rendered not in ("", "<no value>"):
                 return _text(rendered)
             fault = f"template evaluated to empty string or no value: {template}"

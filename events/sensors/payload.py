@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import json
 from typing import Any
 
 import yaml
-from lang.gjson import Result
 
 from events.cloudevent import JSON, CloudEvent
+from events.languages import language
 from lang import gjson, gojson
 from lang.errors import ErrorKind, LangError
+from lang.gjson import Result
 
 YAML = "application/yaml"
 
@@ -71,7 +71,7 @@ def _fields(event: CloudEvent) -> dict[str, Any]:
 def lookup(text: str, document: Any, path: str) -> Result:
     """`path` in a document of which `text` is the JSON text."""
     if path.startswith("$"):
-        found = importlib.import_module("lang.jsonpath").find(document, path)
+        found = language("jsonpath").find(document, path)
         if not found:
             return gjson.get({}, "missing")
         value = found[0] if len(found) == 1 else found

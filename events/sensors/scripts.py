@@ -6,25 +6,16 @@ Sensor that uses them gets a condition that names the extra.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 import msgspec
 
 from events.cloudevent import JSON, CloudEvent
+from events.languages import language
 from events.sensors.payload import Payload
 from lang import gojson
 from lang.errors import ErrorKind, LangError
-
-
-def _language(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(f"lang.{name}")
-    except ImportError as error:
-        what = f"{name} is not installed: pip install 'headrace[scripts]'"
-        raise LangError(ErrorKind.UNAVAILABLE, what) from error
 
 
 def _object(payload: Payload) -> dict[str, Any] | None:
@@ -41,7 +32,7 @@ def lua_filter(script: str, payload: Payload) -> bool:
     """Whether the script's last value is true. Raises LangError."""
     if not payload.event.data:
         return True
-    return bool(_language("lua").filter(script, _object(payload)))
+    return bool(language("lua").filter(script, _object(payload)))
 
 
 def transform(spec: Mapping[str, Any] | None, event: CloudEvent) -> CloudEvent:
@@ -53,7 +44,7 @@ def transform(spec: Mapping[str, Any] | None, event: CloudEvent) -> CloudEvent:
         return event
     value = _object(Payload(event))
     changed = (
-        _language("jq").transform(jq, value) if jq else _language("lua").transform(script, value)
+        language("jq").transform(jq, value) if jq else language("lua").transform(script, value)
     )
     data = changed.encode() if isinstance(changed, str) else gojson.marshal(changed).encode()
     return msgspec.structs.replace(event, data=data, datacontenttype=JSON)

@@ -6,15 +6,15 @@ anything but true leaves the event out while the sender is told success.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 import structlog
 
+from events.languages import language
 from lang import gojson
-from lang.errors import ErrorKind, LangError
+from lang.errors import LangError
 
 _log = structlog.get_logger("events.sources.filter")
 
@@ -23,14 +23,8 @@ class EventFilter:
     """A compiled expression. Raises LangError when it cannot be compiled."""
 
     def __init__(self, expression: str) -> None:
-        try:
-            language = importlib.import_module("lang.expr")
-        except ImportError as error:
-            why = f"filter.expression: the expression language is not available ({error})"
-            raise LangError(ErrorKind.UNAVAILABLE, why) from error
-        self._evaluate: Callable[[Mapping[str, Any]], Any] = language.compile(
-            expression, site="events"
-        ).eval
+        program = language("expr").compile(expression, site="events")
+        self._evaluate: Callable[[Mapping[str, Any]], Any] = program.eval
 
     def passes(self, data: bytes, owner: str) -> bool:
         """Whether the event with this payload goes on the bus."""

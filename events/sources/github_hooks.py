@@ -31,7 +31,6 @@ class Hooks:
     def __init__(self, context: SourceContext, spec: GithubEventSource) -> None:
         self._context = context
         self._spec = spec
-        self._made: dict[str, int] = {}
 
     async def ensure(self) -> str:
         """Make what is missing. Returns what went wrong, for the condition; empty when all is."""
@@ -49,21 +48,20 @@ class Hooks:
         return "; ".join(problems)
 
     async def remove(self) -> None:
-        """Delete the hooks this process found or made."""
+        """Delete our hooks, also one whose making was interrupted."""
+        events = sorted(self._spec.events or ["*"])
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
             try:
                 headers = await self._headers(session)
-            except (MissingValue, aiohttp.ClientError, TimeoutError, ValueError) as error:
-                _log.warning("github_hook_not_removed", error=str(error))
-                return
-            for place, hook in self._made.items():
-                url = f"{self._base}/{place}/hooks/{hook}"
-                try:
+                for place in self._places():
+                    hook = await self._find(session, headers, place, events)
+                    if hook is None:
+                        continue
+                    url = f"{self._base}/{place}/hooks/{hook}"
                     async with session.delete(url, headers=headers) as answer:
                         _log.info("github_hook_removed", place=place, status=answer.status)
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    _log.warning("github_hook_not_removed", place=place, error=str(error))
-        self._made.clear()
+            except (MissingValue, aiohttp.ClientError, TimeoutError, ValueError) as error:
+                _log.warning("github_hook_not_removed", error=str(error))
 
     @property
     def _base(self) -> str:
@@ -91,26 +89,23 @@ class Hooks:
         self, session: aiohttp.ClientSession, headers: dict[str, str], place: str
     ) -> None:
         events = sorted(self._spec.events or ["*"])
-        found = await self._find(session, headers, place, events)
-        if found is None:
-            config = {
-                "url": self._url,
-                "content_type": self._spec.content_type or "json",
-                "insecure_ssl": "1" if self._spec.insecure else "0",
-            }
-            if secret := await self._secret("webhookSecret"):
-                config["secret"] = secret
-            body = {"name": "web", "events": events, "active": self._spec.active, "config": config}
-            url = f"{self._base}/{place}/hooks"
-            async with session.post(url, headers=headers, data=http_body.marshal(body)) as answer:
-                text = await answer.text()
-                if answer.status == 422 and "already exists" in text:
-                    return
-                if answer.status >= 300:
-                    raise ValueError(f"GitHub answered {answer.status}")
-                found = int((await answer.json())["id"])
-                _log.info("github_hook_made", place=place, hook=found)
-        self._made[place] = found
+        if await self._find(session, headers, place, events) is not None:
+            return
+        config = {
+            "url": self._url,
+            "content_type": self._spec.content_type or "json",
+            "insecure_ssl": "1" if self._spec.insecure else "0",
+        }
+        if secret := await self._secret("webhookSecret"):
+            config["secret"] = secret
+        body = {"name": "web", "events": events, "active": self._spec.active, "config": config}
+        url = f"{self._base}/{place}/hooks"
+        async with session.post(url, headers=headers, data=http_body.marshal(body)) as answer:
+            if answer.status == 422 and "already exists" in await answer.text():
+                return
+            if answer.status >= 300:
+                raise ValueError(f"GitHub answered {answer.status}")
+            _log.info("github_hook_made", place=place)
 
     async def _find(
         self, session: aiohttp.ClientSession, headers: dict[str, str], place: str, events: list[str]
