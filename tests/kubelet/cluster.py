@@ -11,14 +11,13 @@ from typing import Any
 from headrace.local.apiserver.api import Api
 from headrace.local.apiserver.inprocess import InProcessCluster
 from headrace.local.apiserver.kinds import Kinds
-from headrace.local.apiserver.nodeproxy import LogOptions
+from headrace.local.apiserver.nodeproxy import LogOptions, Streams
 from headrace.local.apiserver.state import State
 from headrace.local.apiserver.store import Store
-from headrace.local.kubelet.kubelet import Kubelet, Settings
-from headrace.local.kubelet.tools import Backoff
+from headrace.local.kubelet.kubelet import Kubelet
+from headrace.local.kubelet.policy import Backoff, Policy
 from kube import resources
 from kube.cluster import Object, Selector
-from kube.errors import NotFound
 
 Check = Callable[[Object], Any]
 ENDED = {"Succeeded", "Failed"}
@@ -40,11 +39,14 @@ class Machine:
     async def up(self, **settings: Any) -> Kubelet:
         with contextlib.suppress(Exception):
             for name in ("default", "kube-node-lease"):
-                await self.cluster.create(
-                    resources.NAMESPACES, None, {"metadata": {"name": name}}
-                )
-        chosen = {"runtime": "process", "backoff": Backoff(0.05, 0.2), **settings}
-        self.kubelet = Kubelet(self.cluster, Settings(self.folder / "kubelet", **chosen))
+                await self.cluster.create(resources.NAMESPACES, None, {"metadata": {"name": name}})
+        policy = Policy(
+            backoff=Backoff(0.05, 0.2),
+            artifact_folders=(str(self.folder / "artifacts"),),
+            **settings.pop("policy", {}),
+        )
+        chosen = {"runtime": "process", "policy": policy, **settings}
+        self.kubelet = Kubelet(self.cluster, self.folder, **chosen)
         await self.kubelet.start()
         return self.kubelet
 
@@ -76,9 +78,8 @@ class Machine:
                 resources.PODS, "default", resource_version=listed.resource_version
             ):
                 meta = event.object["metadata"]
-                if event.type in {"ADDED", "MODIFIED"} and meta["name"] == name:
-                    if check(event.object):
-                        return event.object
+                if event.type != "BOOKMARK" and meta["name"] == name and check(event.object):
+                    return event.object
         raise AssertionError("the watch ended")
 
     async def ended(self, name: str) -> Object:
@@ -113,11 +114,29 @@ class Machine:
         assert self.kubelet is not None
         pieces = [
             piece
-            async for piece in self.kubelet.proxy.logs(
-                "default", name, LogOptions(container, **options)
-            )
+            async for piece in self.kubelet.logs("default", name, LogOptions(container, **options))
         ]
         return b"".join(pieces).decode()
+
+    async def exec(
+        self, name: str, *command: str, stdin: bytes | None = None
+    ) -> tuple[int, bytes, bytes]:
+        """Exit code, stdout and stderr of a command in `main`."""
+        assert self.kubelet is not None
+        out, err = bytearray(), bytearray()
+
+        async def write_out(data: bytes) -> None:
+            out.extend(data)
+
+        async def write_err(data: bytes) -> None:
+            err.extend(data)
+
+        async def typed() -> AsyncIterator[bytes]:
+            yield stdin or b""
+
+        streams = Streams(typed() if stdin is not None else None, write_out, write_err)
+        code = await self.kubelet.exec("default", name, "main", command, streams)
+        return code, bytes(out), bytes(err)
 
 
 def _about(event: Object, name: str, reason: str) -> bool:

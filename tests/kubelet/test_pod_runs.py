@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kube import resources
-
 from tests.kubelet.cluster import Machine, condition, container, is_running, pod, terminated
 
 
@@ -55,7 +54,5 @@ async def test_a_running_pod_is_ready(machine: Machine) -> None:
     assert found["status"]["phase"] == "Running"
     assert condition(found, "Ready")["status"] == "True"
     assert container(found)["started"] is True
-    await machine.cluster.delete(
-        resources.PODS, "default", "long", grace_seconds=0
-    )
+    await machine.cluster.delete(resources.PODS, "default", "long", grace_seconds=0)
     await machine.gone("long")

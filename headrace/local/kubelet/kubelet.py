@@ -11,10 +11,10 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+from headrace.local.apiserver.nodeproxy import LogOptions, Streams
 from headrace.local.kubelet import assembly, binding, choosing, node, status
 from headrace.local.kubelet.actor import Actor
 from headrace.local.kubelet.launcher import Launcher
@@ -24,9 +24,9 @@ from headrace.local.kubelet.recorder import Recorder
 from headrace.local.kubelet.records import Folders
 from headrace.local.kubelet.runtime import Runtime
 from headrace.local.kubelet.scheduler import Scheduler
-from headrace.local.kubelet.tools import Backoff, Tools
+from headrace.local.kubelet.tools import Tools
 from kube import crashpoints, resources
-from kube.clock import Clock, SystemClock
+from kube.clock import SystemClock
 from kube.cluster import MERGE_STATUS, Cluster, Object, WatchEvent
 from kube.errors import KubeError
 from kube.informers import Informer
@@ -36,78 +36,97 @@ ENDED = {"Succeeded", "Failed"}
 BIND_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a kubelet runs. `runtime` is auto, process, bubblewrap, podman or docker."""
-
-    data_dir: Path
-    runtime: str = "auto"
-    capacity: Capacity | None = None
-    policy: Policy = field(default_factory=Policy)
-    node_name: str = "headrace"
-    backoff: Backoff = field(default_factory=Backoff)
-
-
 class Kubelet(Service):
-    """Start it after the API server; `proxy` answers logs, exec and attach."""
+    """Start it after the API server. It is the API server's `NodeProxy` too.
 
-    def __init__(self, cluster: Cluster, settings: Settings, clock: Clock | None = None) -> None:
+    `data_dir` is the folder of the whole cluster; the kubelet's own is `data_dir/kubelet`.
+    `runtime` is auto, process, bubblewrap, podman or docker. Without a policy, artifacts may be in
+    `data_dir/artifacts` and hostPath volumes nowhere.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        data_dir: Path,
+        runtime: str = "auto",
+        capacity: Capacity | None = None,
+        policy: Policy | None = None,
+    ) -> None:
         super().__init__("kubelet")
         self._cluster = cluster
-        self._settings = settings
-        self._capacity = settings.capacity or Capacity.of_this_machine()
-        self._folders = Folders(settings.data_dir)
+        self._wanted_runtime = runtime
+        self._policy = policy or Policy(artifact_folders=(str(data_dir / "artifacts"),))
+        self._name = self._policy.node_name
+        self._capacity = capacity or Capacity.of_this_machine()
+        self._folders = Folders(data_dir / "kubelet")
         self._launcher = Launcher()
-        self._recorder = Recorder(cluster, settings.node_name)
-        self._clock = clock or SystemClock()
-        self._scheduler = Scheduler(
-            self._capacity, settings.node_name, node.labels(settings.node_name)
-        )
+        self._recorder = Recorder(cluster, self._name)
+        self._clock = SystemClock()
+        self._scheduler = Scheduler(self._capacity, self._name, node.labels(self._name))
         self._informer = Informer(cluster, resources.PODS)
         self._actors: dict[str, Actor] = {}
         self._deciding: asyncio.Handle | None = None
         self._tools: Tools | None = None
         self.runtime: Runtime | None = None
-        self.proxy = Proxy(self._folders, self._informer, self._actors, lambda: self._tools)
+        self._proxy = Proxy(self._folders, self._informer, self._actors, lambda: self._tools)
 
     async def run(self) -> None:
         """Until stopped; pods go on then."""
-        settings = self._settings
         await asyncio.to_thread(self._folders.prepare)
-        self.runtime = await choosing.choose(settings.runtime)
-        self._tools = Tools(
-            cluster=self._cluster,
-            folders=self._folders,
-            launcher=self._launcher,
-            runtime=self.runtime,
-            policy=settings.policy,
-            capacity=self._capacity,
-            node_name=settings.node_name,
-            clock=self._clock,
-            recorder=self._recorder,
-            given=assembly.environment_of_containers(settings.policy.environment),
-            backoff=settings.backoff,
-        )
-        registration = node.Node(
-            self._cluster, settings.node_name, self._capacity, self.runtime.name, self._node_seen
-        )
+        registration: node.Node | None = None
         try:
             await self._launcher.open()
             await self._recorder.start()
+            runtime = self.runtime = await choosing.choose(self._wanted_runtime, self._launcher)
+            self._tools = self._tools_with(runtime)
             self._informer.add_handler(self._seen)
             await self._informer.start()
             await self._forget_orphans()
+            registration = node.Node(
+                self._cluster, self._name, self._capacity, runtime.name, self._node_seen
+            )
             await registration.start()
-            self.log.info("kubelet runs", runtime=self.runtime.name, node=settings.node_name)
+            self.log.info("kubelet runs", runtime=runtime.name, node=self._name)
             self.mark_started()
             await self._informer.wait()
         finally:
-            await registration.stop()
+            if registration is not None:
+                await registration.stop()
             await self._informer.stop()
             await self._recorder.stop()
             await self._launcher.close()
             if self._deciding is not None:
                 self._deciding.cancel()
+
+    def _tools_with(self, runtime: Runtime) -> Tools:
+        return Tools(
+            cluster=self._cluster,
+            folders=self._folders,
+            launcher=self._launcher,
+            runtime=runtime,
+            policy=self._policy,
+            capacity=self._capacity,
+            node_name=self._name,
+            clock=self._clock,
+            recorder=self._recorder,
+            given=assembly.environment_of_containers(self._policy.environment),
+        )
+
+    # -- what the API server asks ---------------------------------------------------------------
+
+    def logs(self, namespace: str, pod: str, options: LogOptions) -> AsyncIterator[bytes]:
+        """See NodeProxy."""
+        return self._proxy.logs(namespace, pod, options)
+
+    async def exec(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], streams: Streams
+    ) -> int:
+        """See NodeProxy."""
+        return await self._proxy.exec(namespace, pod, container, command, streams)
+
+    async def attach(self, namespace: str, pod: str, container: str, streams: Streams) -> int:
+        """See NodeProxy."""
+        return await self._proxy.attach(namespace, pod, container, streams)
 
     # -- what the API says --------------------------------------------------------------------
 
@@ -127,7 +146,7 @@ class Kubelet(Service):
     def _arrived(self, pod: Object) -> None:
         uid, spec = pod["metadata"]["uid"], pod["spec"]
         place = spec.get("nodeName")
-        if place and place != self._settings.node_name:
+        if place and place != self._name:
             return
         if place or self._folders.pod(uid).exists():
             self._scheduler.take(pod)
@@ -174,7 +193,7 @@ class Kubelet(Service):
     async def _bind(self, pod: Object) -> None:
         try:
             async with asyncio.timeout(BIND_SECONDS):
-                await binding.bind(self._cluster, pod, self._settings.node_name)
+                await binding.bind(self._cluster, pod, self._name)
         except (KubeError, TimeoutError) as error:
             self.log.warning("pod not bound", pod=pod["metadata"]["name"], error=str(error))
 

@@ -91,9 +91,20 @@ class Launcher:
         """No more answers wanted."""
         self._answers.pop(number, None)
 
+    async def can_isolate(self) -> bool:
+        """Whether the kernel gives a process mounts of its own here."""
+        try:
+            await self._asked({"kind": "probe"})
+        except LaunchError:
+            return False
+        return True
+
     async def start(self, spec: Message) -> Message:
         """Start a run; the start record. Raises LaunchError with the reason word."""
-        number, answers = await self.request({**spec, "kind": "run"})
+        return await self._asked({**spec, "kind": "run"})
+
+    async def _asked(self, spec: Message) -> Message:
+        number, answers = await self.request(spec)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await answers.get()

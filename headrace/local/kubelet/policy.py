@@ -30,8 +30,22 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds between restarts of a container: none, `first`, twice that … up to `most`."""
+
+    first: float = 10.0
+    most: float = 300.0
+
+    def before(self, restart: int) -> float:
+        """The wait before restart number `restart` (0 is the first)."""
+        return 0.0 if restart == 0 else min(self.most, self.first * 2.0 ** min(restart - 1, 16))
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """`host_paths` are the folders that hostPath volumes may show, none by default.
+    """What is allowed, and the few figures that somebody may want to change.
+
+    `host_paths` are the folders that hostPath volumes may show, none by default.
 
     `artifact_folders` are those that `file:` URLs of artifacts may reach, none by default.
     `environment` is given to every container beside PATH, HOME and HOSTNAME.
@@ -40,6 +54,8 @@ class Policy:
     host_paths: tuple[str, ...] = ()
     artifact_folders: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    node_name: str = "headrace"
+    backoff: Backoff = field(default_factory=Backoff)
     log_bytes: int = 10 * 1024 * 1024
     log_files: int = 5
     captured_value: int = 256 * 1024  # bytes of one output parameter

@@ -8,7 +8,6 @@ from tripping over each other; it does not protect the machine from them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,7 +52,14 @@ class ProcessRuntime:
 
     def host_path(self, paths: RunPaths, binds: Sequence[Bind], path: str) -> Path | None:
         """Through the container's mounts."""
-        return View(self._plan(paths, binds), binds).locate(path)
+        made = self._plan(paths, binds)
+        if made is None:
+            return View(binds).locate(path)
+        return View(made.binds, made.root, made.private).locate(path)
+
+    async def was_oom_killed(self, paths: RunPaths) -> bool:
+        """The shim has seen that."""
+        return False
 
     async def clean_up(self, paths: RunPaths) -> None:
         """Nothing: the mounts went with the last process."""
@@ -70,17 +76,3 @@ def _rewritten(word: str, binds: Sequence[Bind]) -> str:
         if word == item.target or word.startswith(item.target + "/"):
             return item.source + word[len(item.target) :]
     return word
-
-
-def probe() -> bool:
-    """Whether a mount namespace can be made here; runs in a child that ends at once."""
-    from headrace.local.kubelet import syscalls
-
-    pid = os.fork()
-    if pid == 0:
-        try:
-            syscalls.new_mount_namespace()
-        except OSError:
-            os._exit(1)
-        os._exit(0)
-    return os.waitpid(pid, 0)[1] == 0

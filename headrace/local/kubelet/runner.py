@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from headrace.local.kubelet import launcher, terminationmessage
@@ -96,6 +97,9 @@ class Runner:
             finally:
                 self._ended.set()
         crashpoints.reached("kubelet.exited")
+        if found.code == 137 and not found.oom and self.state.paths is not None:
+            oom = await self._tools.runtime.was_oom_killed(self.state.paths)
+            found = replace(found, oom=oom)
         return self._over(found)
 
     async def _started(self) -> Start | Exit | None:
@@ -130,6 +134,7 @@ class Runner:
                     "root": None,
                     "memory": 0,
                     "memoryEvents": "",
+                    "wrapped": False,
                     "uid": None,
                     "gid": None,
                     **spec,
@@ -256,7 +261,7 @@ class Runner:
 
     async def _back_off(self, ended: Terminated) -> bool:
         """Wait before the next run; False when there shall be none."""
-        seconds = self._tools.backoff.before(self.state.restarts)
+        seconds = self._tools.policy.backoff.before(self.state.restarts)
         if seconds:
             meta = self._pod.object["metadata"]
             text = (

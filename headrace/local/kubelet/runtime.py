@@ -64,6 +64,10 @@ class Runtime(Protocol):
         container's own view; None when nothing is there."""
         ...
 
+    async def was_oom_killed(self, paths: RunPaths) -> bool:
+        """Whether the runtime itself knows that an ended run had used up its memory."""
+        ...
+
     async def clean_up(self, paths: RunPaths) -> None:
         """Let go of what a run held besides its folder."""
         ...

@@ -191,14 +191,23 @@ class Shim:
     def _signalled(self, numbers: bytes) -> None:
         for number in numbers:
             if number == signal.SIGTERM and self._status is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._child, signal.SIGTERM)
+                self._terminate()
             elif number == signal.SIGUSR1:
                 descendants.kill_all(os.getpid())
             elif number == signal.SIGUSR2 and self._stdin >= 0:
                 os.close(self._stdin)
                 self._stdin = -1
         self._reap()
+
+    def _terminate(self) -> None:
+        """SIGTERM to the process group; of a sandbox, to what runs in it, not to itself."""
+        if not self._spec["wrapped"]:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._child, signal.SIGTERM)
+            return
+        for pid in descendants.below(self._child):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def _reap(self) -> None:
         while True:

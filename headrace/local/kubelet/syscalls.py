@@ -12,6 +12,13 @@ import platform
 
 NEW_MOUNTS = 0x00020000
 NEW_USER = 0x10000000
+NAMESPACES = (  # in the order in which they are joined
+    ("user", NEW_USER),
+    ("ipc", 0x08000000),
+    ("uts", 0x04000000),
+    ("pid", 0x20000000),
+    ("mnt", NEW_MOUNTS),
+)
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND = 1, 2, 4, 8, 32, 4096
 RECURSIVE, PRIVATE, SLAVE = 0x4000, 0x40000, 0x80000
 _DETACH = 2

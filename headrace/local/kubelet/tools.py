@@ -15,18 +15,6 @@ from kube.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds between restarts of a container: none, `first`, twice that … up to `most`."""
-
-    first: float = 10.0
-    most: float = 300.0
-
-    def before(self, restart: int) -> float:
-        """The wait before restart number `restart` (0 is the first)."""
-        return 0.0 if restart == 0 else min(self.most, self.first * 2.0 ** min(restart - 1, 16))
-
-
-@dataclass(frozen=True, slots=True)
 class Tools:
     """Shared by all pods of one kubelet."""
 
@@ -41,4 +29,3 @@ class Tools:
     recorder: Recorder
     given: dict[str, str]  # environment of every container
     writes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(64))
-    backoff: Backoff = Backoff()

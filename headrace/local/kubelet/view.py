@@ -8,21 +8,33 @@ container made leads out of what it could see.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from headrace.local.kubelet.privateroot import OWN, Bind, RootPlan
+from headrace.local.kubelet.privateroot import OWN, Bind
 
 LINKS = 40
 
 
 class View:
-    """The file tree of one container run."""
+    """The file tree of one container run.
 
-    def __init__(self, made: RootPlan | None, binds: Sequence[Bind]) -> None:
-        self._root = made.root if made else None
-        self._private = set(made.private) if made else set()
-        self._binds = {b.target: b.source for b in (made.binds if made else binds)}
+    `root` is the folder behind its /, None where that is the machine's own. Of what the machine
+    has, the container sees what is in no `private` folder, or nothing if not `shows_host`.
+    """
+
+    def __init__(
+        self,
+        binds: Iterable[Bind],
+        root: str | None = None,
+        private: Iterable[str] = (),
+        *,
+        shows_host: bool = True,
+    ) -> None:
+        self._root = root
+        self._private = set(private)
+        self._binds = {b.target.rstrip("/"): b.source for b in binds}
+        self._shows_host = shows_host
 
     def locate(self, path: str) -> Path | None:
         """The host's path of an existing file or folder, without any symlink; else None."""
@@ -61,6 +73,8 @@ class View:
                 return os.path.join(source, *parts[count:])
         if self._root is None:
             return path
+        if not self._shows_host:
+            return self._root + path
         for count in range(len(parts), 0, -1):
             prefix = "/" + "/".join(parts[:count])
             if prefix in OWN or prefix in self._private:

@@ -16,8 +16,9 @@ import signal
 import socket
 import struct
 import sys
+from typing import Any
 
-from headrace.local.kubelet import execution, shim
+from headrace.local.kubelet import execution, shim, syscalls
 
 HEADER = struct.Struct("!I")
 
@@ -44,10 +45,25 @@ def serve(requests: socket.socket, replies: socket.socket) -> None:
 def _child(body: bytes, replies: socket.socket, descriptors: list[int]) -> None:
     try:
         spec = json.loads(body)
-        work = execution.main if spec["kind"] == "exec" else shim.main
-        work(spec, replies, descriptors)
+        match spec["kind"]:
+            case "run":
+                shim.main(spec, replies, descriptors)
+            case "exec":
+                execution.main(spec, replies, descriptors)
+            case "probe":
+                _probe(spec, replies)
     finally:
         os._exit(1)
+
+
+def _probe(spec: dict[str, Any], replies: socket.socket) -> None:
+    """Can this process have mounts of its own?"""
+    answer = {"id": spec["id"]}
+    try:
+        syscalls.new_mount_namespace()
+    except OSError as error:
+        answer |= {"error": str(error), "reason": "NoNamespace"}
+    replies.send(json.dumps(answer).encode())
 
 
 def _exactly(source: socket.socket, size: int) -> bytes:
