@@ -95,7 +95,7 @@ def _pods_running(run: Run) -> None:
         run.head_dirty = True
 
 
-def _take(run: Run, fact: Fact) -> None:  # noqa: C901, PLR0915 - one case per fact
+def _take(run: Run, fact: Fact) -> None:  # noqa: C901 - one case per fact
     match fact:
         case Submitted():
             workflow.submit(run, fact)
@@ -212,7 +212,9 @@ def _begin(run: Run, call: Call, attempt: RetryFrame | None) -> None:
         case TemplateType.SUSPEND:
             suspend.begin(run, call)
         case _:
-            leaf.begin(run, call, None if attempt is None else retry.extra(run, attempt))
+            leaf.begin(
+                run, call, None if attempt is None else retry.attempt_variables(run, attempt)
+            )
 
 
 def _tell(run: Run, call: Call) -> None:

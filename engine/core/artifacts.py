@@ -144,9 +144,7 @@ def _output(run: Run, body: Json, artifact: Mapping[str, Any], pod_name: str) ->
     if binding.has_location(artifact):
         return dict(artifact)
     found = dict(artifact)
-    own = {
-        k: v for k, v in (body.get("archiveLocation") or {}).items() if k in binding.LOCATIONS
-    }
+    own = {k: v for k, v in (body.get("archiveLocation") or {}).items() if k in binding.LOCATIONS}
     kind, store = _store(run)
     if not kind and not own:
         raise CoreError(

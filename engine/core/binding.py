@@ -121,9 +121,7 @@ def _shown(parameters: list[Json], call: Call, own: Mapping[str, Any]) -> list[J
 def _ordered(parameter: Mapping[str, Any], drop: str = "") -> Json:
     """Fields in the order of the reference, which the JSON of `inputs.parameters` shows."""
     return {
-        key: parameter[key]
-        for key in _FIELDS
-        if parameter.get(key) is not None and key != drop
+        key: parameter[key] for key in _FIELDS if parameter.get(key) is not None and key != drop
     }
 
 
@@ -154,7 +152,7 @@ def _artifact(run: Run, call: Call, raw: Mapping[str, Any], known: Mapping[str, 
             raise CoreError(f"inputs.artifacts.{name} missing location information")
     if given is None:
         return declared
-    kept = {key: declared[key] for key in ("path", "mode", "recurseMode") if key in declared}
+    kept: Json = {key: declared[key] for key in ("path", "mode", "recurseMode") if key in declared}
     if declared.get("optional") and not has_location(given):
         kept["optional"] = True
     return {**{k: v for k, v in given.items() if k not in ("path", "mode")}, **kept}

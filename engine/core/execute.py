@@ -110,9 +110,7 @@ def _prepare(run: Run, call: Call) -> None:
 def _locals(run: Run, call: Call, template: Prepared) -> dict[str, Any]:
     found = {"node.name": call.name, f"{call.caller.value}.name": call.label}
     if template.is_pod and "retryStrategy" not in template.raw:
-        name = (
-            call.reference.ref.get("template") if call.reference.ref else call.reference.template
-        )
+        name = call.reference.ref.get("template") if call.reference.ref else call.reference.template
         found["pod.name"] = naming.pod_name(
             run.name, call.name, str(name or ""), version=run.pod_name_version
         )

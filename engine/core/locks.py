@@ -43,9 +43,7 @@ def ask(run: Run, holder: str, wanted: tuple[LockRequest, ...], node_id: str = "
     run.head_dirty = True
     priority = run.spec.get("priority")
     run.decide(
-        AcquireLocks(
-            holder, wanted, int(priority) if priority else 0, run.created_at, node_id
-        )
+        AcquireLocks(holder, wanted, int(priority) if priority else 0, run.created_at, node_id)
     )
 
 

@@ -147,9 +147,7 @@ def _call(run: Run, loop: LoopFrame, index: int) -> Call:
 
 
 def _dynamic(spec: CallSpec, parts: Mapping[str, Any]) -> Reference:
-    return Reference(
-        str(parts.get("template") or ""), parts.get("templateRef"), None, spec.name
-    )
+    return Reference(str(parts.get("template") or ""), parts.get("templateRef"), None, spec.name)
 
 
 def reference(run: Run, spec: CallSpec, scope: Mapping[str, Any]) -> Reference:

@@ -41,8 +41,7 @@ def set_spec(run: Run) -> None:
     run.labels[f"{LABEL}{kind}"] = str(reference.get("name"))
     if own.get("templates"):
         raise SpecError(
-            "Templates is invalid field in spec if workflow referred "
-            "WorkflowTemplate reference"
+            "Templates is invalid field in spec if workflow referred WorkflowTemplate reference"
         )
     if run.stored_spec is None:
         stored = _stored(run, str(reference.get("name")), cluster=cluster)
@@ -55,9 +54,7 @@ def set_spec(run: Run) -> None:
 
 
 def _stored(run: Run, name: str, *, cluster: bool) -> Mapping[str, Any]:
-    library = (
-        run.library.cluster_workflow_templates if cluster else run.library.workflow_templates
-    )
+    library = run.library.cluster_workflow_templates if cluster else run.library.workflow_templates
     found = library.get(name)
     if found is None:
         kind = "ClusterWorkflowTemplate" if cluster else "WorkflowTemplate"

@@ -73,8 +73,7 @@ def _check(phase: str, options: RetryOptions) -> None:
         return
     if phase == Phase.SUCCEEDED:
         raise OperationRefused(
-            "To retry a succeeded workflow, set the options restartSuccessful and "
-            "nodeFieldSelector"
+            "To retry a succeeded workflow, set the options restartSuccessful and nodeFieldSelector"
         )
     raise OperationRefused(f"Cannot retry a workflow in phase {phase}")
 
@@ -238,9 +237,7 @@ def _overridden(arguments: Mapping[str, Any], parameters: Sequence[str]) -> Json
     for text in parameters:
         name, equals, value = text.partition("=")
         if not equals:
-            raise OperationRefused(
-                f"expected parameter of the form: NAME=VALUE. Received: {text}"
-            )
+            raise OperationRefused(f"expected parameter of the form: NAME=VALUE. Received: {text}")
         given.append({"name": name, "value": value})
     names = {parameter["name"] for parameter in given}
     others = [p for p in arguments.get("parameters") or () if p.get("name") not in names]

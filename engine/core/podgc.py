@@ -23,9 +23,7 @@ def pod_over(run: Run, call: Call, node: Node, pod_name: str, phase: Phase) -> N
     if node.type is not NodeType.POD:
         return
     strategy = values.mapping(run.spec.get("podGC")).get("strategy") or ""
-    now = strategy == "OnPodCompletion" or (
-        strategy == "OnPodSuccess" and phase is Phase.SUCCEEDED
-    )
+    now = strategy == "OnPodCompletion" or (strategy == "OnPodSuccess" and phase is Phase.SUCCEEDED)
     labels = values.mapping(values.mapping(call.template and call.template.raw.get("metadata")))
     delete = now and _selected(run, values.mapping(labels.get("labels")))
     run.decide(CollectPod(node.id, pod_name, delete, delay(run) if delete else 0.0))
@@ -64,8 +62,7 @@ def _selected(run: Run, labels: Mapping[str, Any]) -> bool:
     if not wanted:
         return True
     texts = [f"{key}={value}" for key, value in (wanted.get("matchLabels") or {}).items()]
-    for rule in wanted.get("matchExpressions") or ():
-        texts.append(_requirement(rule))
+    texts += [_requirement(rule) for rule in wanted.get("matchExpressions") or ()]
     known = {key: str(value) for key, value in labels.items()}
     try:
         return selector.parse(",".join(texts)).matches(known)

@@ -159,9 +159,7 @@ def _volumes(run: Run, own: Mapping[str, Any], body: Mapping[str, Any]) -> list[
     for volume in [*(body.get("volumes") or ()), *(own.get("volumes") or ())]:
         found.setdefault(str(volume.get("name")), dict(volume))
     for name, claim in run.claims.items():
-        found.setdefault(
-            name, {"name": name, "persistentVolumeClaim": {"claimName": claim}}
-        )
+        found.setdefault(name, {"name": name, "persistentVolumeClaim": {"claimName": claim}})
     return list(found.values())
 
 

@@ -87,7 +87,7 @@ def _aggregates(run: Run, result: Result) -> dict[str, str]:
     return result.aggregates
 
 
-def _plain(node: Node, rest: str) -> Any:  # noqa: PLR0911 - one line per variable
+def _plain(node: Node, rest: str) -> Any:
     match rest:
         case "id":
             return node.id

@@ -119,7 +119,7 @@ def _pod_name(run: Run, call: Call) -> str:
     return naming.pod_name(run.name, call.name, template or "", version=run.pod_name_version)
 
 
-def extra(run: Run, frame: RetryFrame) -> dict[str, str]:
+def attempt_variables(run: Run, frame: RetryFrame) -> dict[str, str]:
     """`retries` and `lastRetry.*` inside the template of the attempt about to start."""
     before = frame.attempts[:-1]
     if not before:

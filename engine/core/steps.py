@@ -22,7 +22,7 @@ from engine.core import (
 )
 from engine.core.callspec import CallSpec
 from engine.core.errors import CoreError
-from engine.core.frames import LoopFrame, Result, StepsFrame
+from engine.core.frames import DagFrame, LoopFrame, Result, StepsFrame
 from engine.core.nodes import Node
 from engine.core.phases import BAD, FULFILLED, NodeType, Phase
 from engine.core.run import Run
@@ -30,6 +30,7 @@ from engine.core.scope import FlowScope
 from engine.core.work import Call, Enter, Expand, Start, Work
 from lang import govaluate
 from lang.errors import LangError
+from lang.items import Item
 
 FAIL_FAST = "template has failed or errored children and failFast enabled"
 
@@ -76,8 +77,7 @@ def enter(run: Run, frame: StepsFrame) -> None:
     frame.pending = 0
     begun: list[Work] = []
     try:
-        for spec in groups[frame.index]:
-            begun.append(_step(run, frame, spec))
+        begun.extend([_step(run, frame, spec) for spec in groups[frame.index]])
     except (CoreError, LangError) as error:
         # Nothing of the group has begun: its references are looked at before anything runs.
         frame.pending = 0
@@ -158,9 +158,7 @@ def _call(run: Run, frame: StepsFrame, spec: CallSpec, name: str) -> Call:
     return call
 
 
-def _loop(
-    run: Run, frame: StepsFrame, spec: CallSpec, scope: FlowScope, call: Call
-) -> Work:
+def _loop(run: Run, frame: StepsFrame, spec: CallSpec, scope: FlowScope, call: Call) -> Work:
     """Begin a looped step: its items hang on the group, there is no node in between."""
     try:
         members = _members(spec, scope)
@@ -180,7 +178,7 @@ def _loop(
     return Expand(loop)
 
 
-def _references(spec: CallSpec, member: loops.Item, run: Run, frame: StepsFrame) -> None:
+def _references(spec: CallSpec, member: Item, run: Run, frame: StepsFrame) -> None:
     """Render the first item's arguments: what no item can change is wrong for all of them."""
     scope = FlowScope(run, frame, extra=member.variables())
     try:
@@ -193,7 +191,7 @@ def _references(spec: CallSpec, member: loops.Item, run: Run, frame: StepsFrame)
         raise CoreError(f"failed to resolve references: {error.message}") from None
 
 
-def _members(spec: CallSpec, scope: FlowScope) -> list[loops.Item]:
+def _members(spec: CallSpec, scope: FlowScope) -> list[Item]:
     try:
         return loops.items_of(spec, scope)
     except LangError:
@@ -311,7 +309,9 @@ def _aggregate(run: Run, frame: StepsFrame, spec: CallSpec, result: Result) -> N
         results.lookup(run, result, "outputs.result")
 
 
-def declared(run: Run, frame: StepsFrame, spec: CallSpec, node: Node) -> dict[str, object] | None:
+def declared(
+    run: Run, frame: StepsFrame | DagFrame, spec: CallSpec, node: Node
+) -> dict[str, object] | None:
     """The outputs that a skipped step's template declares."""
     if node.phase not in (Phase.SKIPPED, Phase.OMITTED):
         return None

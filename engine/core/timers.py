@@ -22,7 +22,7 @@ class Timer(StrEnum):
     CONTINUE = "continue"  # work was left over
 
 
-def set(run: Run, moment: float, kind: Timer, node_id: str = "") -> None:  # noqa: A001
+def set(run: Run, moment: float, kind: Timer, node_id: str = "") -> None:
     """Remember to look at `node_id` at `moment`."""
     heapq.heappush(run.timers, (moment, run.next(), kind.value, node_id))
 

@@ -102,9 +102,7 @@ def config_map_value(run: Run, reference: Mapping[str, Any]) -> str:
         )
     labels = values.mapping(values.mapping(found.get("metadata")).get("labels"))
     if labels.get(PARAMETER_LABEL) != "Parameter":
-        raise CoreError(
-            f"ConfigMap '{name}' needs to have the label {hint} to load parameters"
-        )
+        raise CoreError(f"ConfigMap '{name}' needs to have the label {hint} to load parameters")
     data = values.mapping(found.get("data"))
     if key not in data:
         raise NotThere(f"ConfigMap '{name}' does not have the key '{key}'")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         DagFrame,
         Flow,
         HookSlot,
-        LeafFrame,
         LoopFrame,
         Owner,
         RetryFrame,
@@ -151,17 +150,10 @@ class Enter:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """Build and start a leaf's pod."""
-
-    frame: LeafFrame
-
-
-@dataclass(frozen=True, slots=True)
 class Settled:
     """A call's node is fulfilled and its hooks are over: tell its owner."""
 
     call: Call
 
 
-Work = Start | Proceed | Attempt | Expand | Enter | Release | Settled
+Work = Start | Proceed | Attempt | Expand | Enter | Settled

@@ -7,8 +7,8 @@ exit handler → the end. Everything here happens once per workflow.
 from __future__ import annotations
 
 from engine.core import (
-    artifacts,
     arguments,
+    artifacts,
     expressions,
     finishing,
     hooks,
@@ -68,9 +68,7 @@ def submit(run: Run, fact: Submitted) -> None:
 
 def _prepare(run: Run) -> None:
     merging.set_spec(run)
-    run.own_templates = {
-        str(t.get("name") or ""): dict(t) for t in run.spec.get("templates") or ()
-    }
+    run.own_templates = {str(t.get("name") or ""): dict(t) for t in run.spec.get("templates") or ()}
     if not run.nodes:
         validation.check(run)
     variables.set_basics(run)

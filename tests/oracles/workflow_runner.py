@@ -109,9 +109,7 @@ class Case:
     most: int = 0
 
     def __post_init__(self) -> None:
-        self.documents = [
-            document.value for document in yaml.load_all(self.recorded["manifests"])
-        ]
+        self.documents = [document.value for document in yaml.load_all(self.recorded["manifests"])]
         self.actions = list(self.recorded.get("actions") or ())
         self.locks = LockTable(self._limit)
         self.namespace = next(
@@ -254,7 +252,10 @@ class Case:
             "message": pod.rule.get("message") or "",
         }
         if waiting["reason"]:
-            status = {"phase": "Pending", "containerStatuses": [_container("main", waiting=waiting)]}
+            status = {
+                "phase": "Pending",
+                "containerStatuses": [_container("main", waiting=waiting)],
+            }
             self.at(self.now + STARTING, lambda: self._report(pod, status))
         deadline = _deadline(pod.leaf)
         if deadline is not None:
@@ -493,9 +494,7 @@ def _changed(pod: Pod, status: Json) -> LeafChanged:
         outputs = _outputs(pod, phase, state.exit_code, status)
     containers = {}
     if pod.leaf.template.get("containerSet"):
-        containers = {
-            c["name"]: _member(c) for c in status.get("containerStatuses") or ()
-        }
+        containers = {c["name"]: _member(c) for c in status.get("containerStatuses") or ()}
     return LeafChanged(
         pod.leaf.node_id,
         phase,

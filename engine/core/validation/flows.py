@@ -62,9 +62,7 @@ def _step(
         found = visit(step, None)
     with _prefix(f"templates.{name}.steps"):
         tagcheck.check(_resolvable(step), scope | known.globals)
-    scope |= template.offered(
-        found, f"steps.{step['name']}", loop=_aggregates(step), known=known
-    )
+    scope |= template.offered(found, f"steps.{step['name']}", loop=_aggregates(step), known=known)
     with _prefix(where):
         visit(step, values.mapping(step.get("arguments")))
     for hook_name, hook in values.mapping(step.get("hooks")).items():
@@ -72,7 +70,7 @@ def _step(
             raise SpecError(f"{where}.hooks.{hook_name} Expression required")
 
 
-class _prefix:  # noqa: N801 - reads as a statement
+class _prefix:
     """Puts a path before what goes wrong inside."""
 
     def __init__(self, where: str) -> None:
@@ -214,9 +212,7 @@ def _sorted(needs: Mapping[str, tuple[str, ...]], where: str) -> list[str]:
     return ready
 
 
-def _targets(
-    flow: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], where: str
-) -> None:
+def _targets(flow: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], where: str) -> None:
     for target in str(flow["dag"].get("target") or "").split():
         if "{{" not in target and target not in tasks:
             raise SpecError(f"{where}.targets: target '{target}' is not defined")

@@ -13,11 +13,8 @@ from engine.core.prepared import TemplateType
 from engine.core.validation import names, tagcheck
 from engine.core.values import Json
 
-
 _TYPES = tuple(kind.value for kind in TemplateType)
-_CHOICES = (
-    "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
-)
+_CHOICES = "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
 _RESERVED = frozenset({"wait", "init"})
 
 
@@ -129,7 +126,8 @@ def _check_containers(template: Mapping[str, Any], where: str) -> None:
         _check_set(block.get("containers") or (), f"{where}.containerSet.containers")
     for sidecar in template.get("sidecars") or ():
         if sidecar.get("name") in _RESERVED:
-            raise SpecError(f'{where}.sidecars: "{sidecar["name"]}" is a reserved Argo container name')
+            name = sidecar["name"]
+            raise SpecError(f'{where}.sidecars: "{name}" is a reserved Argo container name')
 
 
 def _check_set(containers: Any, where: str) -> None:
@@ -215,7 +213,9 @@ def _check_source(
 
 def offered(template: Mapping[str, Any], prefix: str, *, loop: bool, known: Known) -> set[str]:
     """The names that a finished step or task offers; global outputs become known everywhere."""
-    found = {f"{prefix}.{rest}" for rest in ("id", "startedAt", "finishedAt", "status", "hostNodeName")}
+    found = {
+        f"{prefix}.{rest}" for rest in ("id", "startedAt", "finishedAt", "status", "hostNodeName")
+    }
     outputs = values.mapping(template.get("outputs"))
     if template.get("daemon"):
         found.add(f"{prefix}.ip")
@@ -233,5 +233,3 @@ def offered(template: Mapping[str, Any], prefix: str, *, loop: bool, known: Know
             if output.get("globalName"):
                 known.globals.add(f"workflow.outputs.{kind}.{output['globalName']}")
     return found
-
-

@@ -99,15 +99,15 @@ class _Visitor:
         else:
             template.check_leaf(found, self.known)
             scope = set()
-        if found.get("steps") is not None or found.get("dag") is not None:
-            if found.get("activeDeadlineSeconds") is not None and not self._defaulted(found):
-                raise SpecError(
-                    f"templates.{found.get('name')}.activeDeadlineSeconds is only valid for "
-                    "leaf templates"
-                )
+        flow = found.get("steps") is not None or found.get("dag") is not None
+        if flow and found.get("activeDeadlineSeconds") is not None and not self._defaulted():
+            raise SpecError(
+                f"templates.{found.get('name')}.activeDeadlineSeconds is only valid for "
+                "leaf templates"
+            )
         template.check_outputs(found, scope)
 
-    def _defaulted(self, found: Json) -> bool:
+    def _defaulted(self) -> bool:
         defaults = values.mapping(self._run.spec.get("templateDefaults"))
         return defaults.get("activeDeadlineSeconds") is not None
 
@@ -127,12 +127,12 @@ class _Visitor:
             scope = "cluster" if reference.get("clusterScope") else "namespaced"
             source = Source(scope, str(reference["name"]))
             name = str(reference.get("template") or "")
-        body = self._named(source, name)
-        if body is None:
+        named = self._named(source, name)
+        if named is None:
             if reference:
                 raise SpecError(f"template reference {source.name}.{name} not found")
             raise SpecError(f"template name '{name}' undefined")
-        return self._merged(body), source, (source.scope, source.name, name)
+        return self._merged(named), source, (source.scope, source.name, name)
 
     def _named(self, source: Source, name: str) -> Json | None:
         if source.scope == "local":
