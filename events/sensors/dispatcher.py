@@ -15,22 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
-from events import cloudevent, trace
+from events import cloudevent
 from events.bus.contract import Bus, BusError, Delivered, Subscription, Table
 from events.cloudevent import BadEvent, CloudEvent
 from events.ledger import commands, records
 from events.ledger.records import Arrived, Firing, Outcome, State
-from events.sensors import filters, scripts
+from events.sensors.arrival import Arrival
 from events.sensors.compiled import Dependency, Sensor, Trigger
 from events.sensors.firings import Firings
 from events.sensors.joins import JoinId, Joins
-from events.sensors.payload import Payload
 from events.triggers.contract import TriggerServices
 from kube import crashpoints
 from kube.service import Service
-from lang.errors import LangError
 
 _PROGRESS_SECONDS = 4.0
 
@@ -183,10 +179,11 @@ class Dispatcher(Service):
         decision = _Decision()
         namespace = self._namespace(delivered)
         place = (namespace, event.source, event.subject)
+        arrival = Arrival(event, delivered, known)
         for key, dependencies in self._index.get(place, {}).items():
             sensor = self._sensors[key]
             for dependency in dependencies:
-                self._decide_one(decision, sensor, dependency, (event, delivered, known))
+                self._decide_one(decision, sensor, dependency, arrival)
         return decision
 
     def _namespace(self, delivered: Delivered) -> str:
@@ -198,11 +195,11 @@ class Dispatcher(Service):
         decision: _Decision,
         sensor: Sensor,
         dependency: Dependency,
-        arrival: tuple[CloudEvent, Delivered, frozenset[str]],
+        arrival: Arrival,
     ) -> None:
-        event, delivered, known = arrival
-        passed, why = _passes(event, dependency)
-        if passed is None:
+        event, delivered = arrival.event, arrival.delivered
+        arrived, why = arrival.at(dependency)
+        if arrived is None:
             decision.filtered.append(
                 Outcome(
                     State.FILTERED,
@@ -215,17 +212,13 @@ class Dispatcher(Service):
                 )
             )
             return
-        arrived = Arrived(
-            msgspec.Raw(cloudevent.encode(passed)),
-            event.id,
-            delivered.sequence,
-            delivered.stored_at,
-            delivered.message.headers.get(trace.TRACEPARENT, ""),
-        )
         for trigger in sensor.triggers.values():
             if dependency.name not in trigger.names:
                 continue
-            if records.out_key(event.id, sensor.uid, dependency.name, trigger.name) in known:
+            if (
+                records.out_key(event.id, sensor.uid, dependency.name, trigger.name)
+                in arrival.known
+            ):
                 continue
             if trigger.joins:
                 self._join(decision, sensor, trigger, (dependency.name, arrived))
@@ -397,15 +390,3 @@ class Dispatcher(Service):
 
     def _start(self, body: Coroutine[Any, Any, None], name: str) -> None:
         self.spawn(body, name)
-
-
-def _passes(event: CloudEvent, dependency: Dependency) -> tuple[CloudEvent | None, str]:
-    """(the transformed event, "") when it passes, else (None, why not)."""
-    try:
-        changed = scripts.transform(dependency.transform, event)
-    except LangError as error:
-        return None, f"transform: {error.message}"
-    verdict = filters.evaluate(dependency.filters, dependency.operator, Payload(changed))
-    if verdict.passed:
-        return changed, ""
-    return None, verdict.error or "the filters do not match"

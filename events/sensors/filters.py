@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from events.languages import language
 from events.sensors import scripts
 from events.sensors.payload import Payload
-from lang import gjson, govaluate, regex, strconv
+from lang import expr_filter, gjson, regex, strconv
 from lang.errors import LangError
 from lang.gjson import Result
 
@@ -41,7 +41,7 @@ PASSED = Verdict(True)
 
 def evaluate(filters: Mapping[str, Any] | None, operator: str, payload: Payload) -> Verdict:
     """The verdict of a dependency's `filters` under `filtersLogicalOperator`."""
-    if not filters:
+    if filters is None:
         return PASSED
     either = operator == "or"
     groups: list[tuple[bool, Callable[[], bool]]] = [
@@ -98,28 +98,16 @@ def _joined(
 
 
 def _exprs(filters: Mapping[str, Any], payload: Payload) -> bool:
-    entries = filters["exprs"]
     operator = str(filters.get("exprLogicalOperator") or "")
     if not payload.event.data:
         return True
     if not payload.valid:
         raise FilterError("expr filter error (event data not valid JSON)")
-    return _joined("expr", operator, entries, lambda entry: _expr(entry, payload))
-
-
-def _expr(entry: Mapping[str, Any], payload: Payload) -> bool:
-    parameters = {}
-    for field in entry.get("fields") or ():
-        path = str(field.get("path") or "")
-        found = payload.get(path)
-        if not found.exists:
-            raise _Undecided(f"path '{path}' does not exist")
-        parameters[str(field.get("name") or "")] = found.value
+    entries = [expr_filter.of(entry) for entry in filters["exprs"]]
     try:
-        result = govaluate.compile_expr(str(entry.get("expr") or "")).eval(parameters)
+        return expr_filter.passes(entries, operator, payload.document)
     except LangError as error:
-        raise _Undecided(error.message) from None
-    return result is True
+        raise FilterError(error.message) from None
 
 
 def _data(filters: Mapping[str, Any], payload: Payload) -> bool:

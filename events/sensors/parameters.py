@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from events.cloudevent import CloudEvent
 from events.languages import language
 from events.sensors.payload import Payload, lookup
+from events.sensors.source_text import SourceText
 from lang import gjson, gojson, sjson
 from lang.errors import LangError
-from lang.gjson import Result
 
 Events = Mapping[str, CloudEvent]
 """The events of a firing, by dependency name."""
@@ -54,9 +54,9 @@ def resolve(src: Mapping[str, Any], events: Events) -> Resolved | None:
         return None if default is None else _text(str(default))
     try:
         if src.get("dataKey") or src.get("dataTemplate"):
-            return _select(src, "data", Payload(event).as_json().text)
+            return _select(src, "data", Payload(event).as_json().source)
         if src.get("contextKey") or src.get("contextTemplate"):
-            return _select(src, "context", _context_text(event))
+            return _select(src, "context", SourceText(gojson.dumps(event.context())))
     except _Unresolved as error:
         if default is not None:
             return _text(str(default))
@@ -75,13 +75,13 @@ class _Unresolved(Exception):
     """Neither template nor key gave a value."""
 
 
-def _select(src: Mapping[str, Any], prefix: str, text: str) -> Resolved:
+def _select(src: Mapping[str, Any], prefix: str, source: SourceText) -> Resolved:
     """The template's result, else the key's."""
     fault: str = "<nil>"
     if template := src.get(f"{prefix}Template"):
         try:
             rendered = (
-                language("gotemplate").compile(str(template)).render({"Input": gojson.parse(text)})
+                language("gotemplate").compile(str(template)).render({"Input": source.document})
             )
             if rendered not in ("", "<no value>"):
                 return _text(rendered)
@@ -89,20 +89,11 @@ def _select(src: Mapping[str, Any], prefix: str, text: str) -> Resolved:
         except LangError as error:
             fault = error.message
     if key := src.get(f"{prefix}Key"):
-        found = lookup(text, gojson.parse(text), str(key))
+        found = lookup(source.document, str(key))
         if found.exists:
-            return _resolved(found)
+            text, raw = source.texts(found)
+            return Resolved(text, found.type, raw)
     raise _Unresolved(fault)
-
-
-def _resolved(found: Result) -> Resolved:
-    kind = str(found.type)
-    text = "null" if kind == "Null" else found.string
-    return Resolved(text, kind, found.raw)
-
-
-def _context_text(event: CloudEvent) -> str:
-    return gojson.dumps(event.context())
 
 
 def _whole(event: CloudEvent) -> str:
@@ -111,8 +102,16 @@ def _whole(event: CloudEvent) -> str:
     return gojson.dumps({"context": context, "data": base64.b64encode(event.data).decode()})
 
 
-def apply(document: Any, parameters: Sequence[Mapping[str, Any]], events: Events) -> Any:
-    """A new document with every parameter put in place. Raises ParameterError."""
+def apply(
+    document: Any,
+    parameters: Sequence[Mapping[str, Any]],
+    events: Events,
+    source: SourceText | None = None,
+) -> Any:
+    """A new document with every parameter put in place. Raises ParameterError.
+
+    `source` is what `document` was parsed from, for those who append to how it was written.
+    """
     for parameter in parameters or ():
         src = parameter.get("src")
         if src is None:
@@ -120,13 +119,34 @@ def apply(document: Any, parameters: Sequence[Mapping[str, Any]], events: Events
         value = resolve(src, events)
         if value is None:
             continue
-        document = _put(document, parameter, value, raw=bool(src.get("useRawData")))
+        dest, operation = str(parameter.get("dest") or ""), str(parameter.get("operation") or "")
+        match operation:
+            case "" | "overwrite":
+                pass
+            case "append" | "prepend":
+                value = _joined(document, dest, value, operation, source)
+            case _:
+                raise ParameterError(f"unsupported trigger parameter operation: {operation}")
+        document = _set(document, dest, value, raw=bool(src.get("useRawData")))
     return document
+
+
+def _joined(
+    document: Any, dest: str, value: Resolved, operation: str, source: SourceText | None
+) -> Resolved:
+    """The text at `dest` and the value, put together; the value alone where there is none."""
+    current = gjson.get(document, dest)
+    if not current.exists:
+        return value
+    written = source.raw(current.value) if source is not None else None
+    both = (written or current.string, value.text)
+    return _text("".join(both if operation == "append" else both[::-1]))
 
 
 def apply_text(text: str, parameters: Sequence[Mapping[str, Any]], events: Events) -> str:
     """As `apply`, on JSON text. Raises ParameterError, LangError."""
-    return gojson.dumps(apply(gojson.parse(text), parameters, events))
+    source = SourceText(text)
+    return gojson.dumps(apply(source.document, parameters, events, source))
 
 
 def apply_object(
@@ -138,22 +158,6 @@ def apply_object(
     changed = apply(dict(obj), parameters, events)
     plain: dict[str, Any] = json.loads(gojson.dumps(changed))
     return plain
-
-
-def _put(document: Any, parameter: Mapping[str, Any], value: Resolved, *, raw: bool) -> Any:
-    dest = str(parameter.get("dest") or "")
-    operation = str(parameter.get("operation") or "")
-    match operation:
-        case "" | "overwrite":
-            pass
-        case "append" | "prepend":
-            current = gjson.get(document, dest)
-            if current.exists:
-                both = (current.string, value.text)
-                value = _text("".join(both if operation == "append" else both[::-1]))
-        case _:
-            raise ParameterError(f"unsupported trigger parameter operation: {operation}")
-    return _set(document, dest, value, raw=raw)
 
 
 def _set(document: Any, dest: str, value: Resolved, *, raw: bool) -> Any:
@@ -172,7 +176,7 @@ def payload(parameters: Sequence[Mapping[str, Any]], events: Events) -> str:
 
     Raises ParameterError.
     """
-    document: Any = {}
+    document: Any = None  # no document yet: the first dest decides what it is
     for position, parameter in enumerate(parameters or ()):
         src = parameter.get("src")
         if src is None:
@@ -185,4 +189,4 @@ def payload(parameters: Sequence[Mapping[str, Any]], events: Events) -> str:
         if not dest:
             return value.raw if raw and not value.is_text else value.text
         document = _set(document, dest, value, raw=raw)
-    return gojson.dumps(document)
+    return "" if document is None else gojson.dumps(document)

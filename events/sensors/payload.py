@@ -10,7 +10,8 @@ import yaml
 
 from events.cloudevent import JSON, CloudEvent
 from events.languages import language
-from lang import gjson, gojson
+from events.sensors.source_text import SourceText
+from lang import gjson
 from lang.errors import ErrorKind, LangError
 from lang.gjson import Result
 
@@ -32,19 +33,24 @@ class Payload:
     def valid(self) -> bool:
         """Whether the data is JSON."""
         try:
-            gojson.check(self.text)
+            _ = self.document
         except LangError:
             return False
         return True
 
     @functools.cached_property
+    def source(self) -> SourceText:
+        """The data as parsed text."""
+        return SourceText(self.text)
+
+    @property
     def document(self) -> Any:
         """The parsed data. Raises LangError."""
-        return gojson.parse(self.text)
+        return self.source.document
 
     def get(self, path: str) -> Result:
         """The value at a gjson path; beginning with `$` it is JSONPath."""
-        return lookup(self.text, self.document, path)
+        return lookup(self.document, path)
 
     def as_json(self) -> Payload:
         """This payload when it is JSON or YAML. Raises LangError, as triggers report it."""
@@ -68,12 +74,11 @@ def _fields(event: CloudEvent) -> dict[str, Any]:
     return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
-def lookup(text: str, document: Any, path: str) -> Result:
-    """`path` in a document of which `text` is the JSON text."""
+def lookup(document: Any, path: str) -> Result:
+    """What `path` finds in a parsed document. Raises LangError."""
     if path.startswith("$"):
         found = language("jsonpath").find(document, path)
         if not found:
-            return gjson.get({}, "missing")
-        value = found[0] if len(found) == 1 else found
-        return gjson.get({"value": value}, "value")
+            return gjson.NOTHING
+        return gjson.result_of(found[0] if len(found) == 1 else found)
     return gjson.get(document, path)

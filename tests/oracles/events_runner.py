@@ -21,7 +21,6 @@ from events.cloudevent import CloudEvent
 from events.sensors import filters, firings, parameters, scripts
 from events.sensors.parameters import ParameterError
 from events.sensors.payload import Payload
-from lang import gojson
 from lang.errors import LangError
 
 Answer = dict[str, Any]
@@ -94,9 +93,7 @@ def run_template_params(case: Mapping[str, Any]) -> Answer:
 
 
 def run_resource_params(case: Mapping[str, Any]) -> Answer:
-    written = gojson.parse(case["object"])
-    result = parameters.apply(written, case["parameters"], events(case))
-    return {"result": json.loads(gojson.dumps(result))}
+    return {"result": parameters.apply_object(case["object"], case["parameters"], events(case))}
 
 
 OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
