@@ -11,9 +11,11 @@ from typing import Any
 
 from engine.core import values
 from engine.core.nodes import Node
-from engine.core.phases import LEAF_TYPES, NodeType, Phase
+from engine.core.phases import ACTIVE, LEAF_TYPES, NodeType, Phase
 from engine.core.run import Run
 from engine.core.values import Json
+
+_COUNTED = frozenset({NodeType.POD, NodeType.STEPS, NodeType.DAG})
 
 _KNOWN = frozenset(
     {
@@ -48,6 +50,20 @@ def adopt_status(run: Run, status: Mapping[str, Any]) -> None:
         if node.type in LEAF_TYPES:
             run.all_leaves += 1
             run.done_leaves += node.phase is Phase.SUCCEEDED
+        if node.phase in ACTIVE and node.type in _COUNTED and not node.waiting_lock:
+            _count(run, node)
+
+
+def _count(run: Run, node: Node) -> None:
+    """An active row takes its place before anything new may start."""
+    if node.daemoned:
+        return
+    run.adopted.add(node.id)
+    known = run.adopted_children.get(node.boundary_id, 0)
+    run.adopted_children[node.boundary_id] = known + (not node.hooked)
+    if node.type is NodeType.POD:
+        run.adopted_pods.add(node.id)
+        run.limit.active += 1
 
 
 def _copy(value: Any) -> Json:

@@ -21,6 +21,7 @@ from engine.core import (
     shutdowns,
     steps,
     suspend,
+    table,
     timers,
     workflow,
     workflow_hooks,
@@ -79,7 +80,7 @@ def advance(run: Run, fact: Fact, now: float) -> list[Decision]:
     if not run.finished:
         before = len(run.dirty)
         _take(run, fact)
-        _drain(run)
+        _drain(run, adopting=isinstance(fact, Submitted) and bool(run.nodes))
         if isinstance(fact, _OBSERVED) and (len(run.dirty) != before or run.head_dirty):
             _pods_running(run)
     timers.arm(run)
@@ -142,12 +143,20 @@ def _take(run: Run, fact: Fact) -> None:  # noqa: C901 - one case per fact
             workflow.admit(run)
 
 
-def _drain(run: Run) -> None:
-    """Do what follows, first things first."""
+def _drain(run: Run, *, adopting: bool) -> None:
+    """Do what follows, first things first. `adopting`: rows of a status are taken up again; that
+    happens also while the workflow is suspended, and then only what is new is held back."""
+    suspended = run.suspended and run.shutdown is Shutdown.NONE
+    if suspended and not adopting:
+        return
+    held: list[Work] = []
+    _work_off(run, held if suspended else None)
+    run.agenda.extend(held)
+
+
+def _work_off(run: Run, held: list[Work] | None) -> None:
     budget = BUDGET
     while not run.finished and budget > 0:
-        if run.suspended and run.shutdown is Shutdown.NONE:
-            return
         limit, parked = None, 0
         if run.woken:
             work, limit = run.woken.popleft()
@@ -155,15 +164,36 @@ def _drain(run: Run) -> None:
         elif run.agenda:
             work = run.agenda.popleft()
         else:
-            workflow_hooks.evaluate(run)
+            if held is None:
+                workflow_hooks.evaluate(run)
             if not run.agenda:
                 return
+            continue
+        if held is not None and _is_new(run, work):
+            held.append(work)
             continue
         budget -= _do(run, work)
         if limit is not None and len(limit.waiting) <= parked:
             parallelism.wake(run, limit)
     if not run.finished and (run.agenda or run.woken):
         timers.set(run, run.now, Timer.CONTINUE)
+
+
+def _is_new(run: Run, work: Work) -> bool:
+    """The work would make a node that is not there yet."""
+    match work:
+        case Start(call=call) | Proceed(call=call):
+            return table.existing(run, call.name) is None
+        case Attempt(frame=frame):
+            name = f"{frame.call.name}({len(frame.attempts)})"
+            return table.existing(run, name) is None
+        case Expand(loop=loop):
+            return not loops.is_known(run, loop)
+        case Enter(frame=StepsFrame() as frame):
+            name = f"{run.nodes[frame.node_id].name}[{frame.index + 1}]"
+            return table.existing(run, name) is None
+        case _:
+            return False
 
 
 def _do(run: Run, work: Work) -> int:

@@ -49,6 +49,7 @@ def begin(run: Run, call: Call) -> None:
     if block is not None and node.memoization is None:
         node.memoization = memo.status(block, hit=False)
     frame = DagFrame(call, node.id, plan=call.template.plan)
+    frame.limit.active = run.adopted_children.pop(node.id, 0)
     settle.track(run, call, node)
     hooks.observe(run, call, node)
     try:
@@ -266,7 +267,10 @@ def settled(run: Run, frame: DagFrame, call: Call) -> None:
     if call.timed_out:
         call.timed_out = False
     spec = _plan(frame).tasks[call.key].spec
-    frame.results[call.key] = Result(node.id, declared=steps.declared(run, frame, spec, node))
+    # A loop that was over before (recovery) comes as one node: its members are its children.
+    items = list(node.children or ()) if node.type is NodeType.TASK_GROUP else None
+    declared = steps.declared(run, frame, spec, node)
+    frame.results[call.key] = Result(node.id, items, declared=declared)
     _task_over(run, frame, call.key)
 
 

@@ -56,9 +56,13 @@ def begin(run: Run, call: Call, extra: Mapping[str, Any] | None = None) -> None:
     frame = LeafFrame(call, node.id)
     run.leaves[node.id] = frame
     settle.track(run, call, node)
-    if node.type is NodeType.POD and not frame.counted:
+    node.daemoned = False  # an adopted daemon says again when it is ready
+    if node.type is NodeType.POD:
         frame.counted = True
-        parallelism.enter_pod(run)
+        if node.id in run.adopted_pods:
+            run.adopted_pods.discard(node.id)
+        else:
+            parallelism.enter_pod(run)
     hooks.observe(run, call, node)
     try:
         _launch(run, frame, node, extra or {})

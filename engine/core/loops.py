@@ -67,11 +67,11 @@ def expand(run: Run, loop: LoopFrame) -> None:
     """Start the next item, and put the loop back on the agenda for the one after it."""
     if loop.cursor >= len(loop.items) or loop.flow.over:
         return
-    if (loop.flow.error or forbidden(run, loop)) and not _known(run, loop):
+    if (loop.flow.error or forbidden(run, loop)) and not is_known(run, loop):
         _drop_rest(run, loop)
         return
     full = parallelism.blocked_by(run, loop.flow, loop.spec.name)
-    if full is not None and not _known(run, loop):
+    if full is not None and not is_known(run, loop):
         parallelism.park(run, full, Expand(loop))
         return
     index = loop.cursor
@@ -102,7 +102,7 @@ def _nobody(loop: LoopFrame) -> Call:
     return Call("", loop.spec.reference, flow_source(loop.flow), loop, key=loop.spec.name)
 
 
-def _known(run: Run, loop: LoopFrame) -> bool:
+def is_known(run: Run, loop: LoopFrame) -> bool:
     """The next item has a row already (it was adopted): no place is needed for it."""
     name = items.node_name(loop.name, loop.cursor, loop.items[loop.cursor])
     return table.existing(run, name) is not None

@@ -42,11 +42,11 @@ def park(run: Run, limit: Limit, work: Work) -> None:
     heapq.heappush(limit.waiting, (-_depth(work), run.next(), work))
 
 
-def enter(flow: Flow | None, key: str) -> None:
-    """Count one more active child of a flow."""
+def enter(flow: Flow | None, key: str, *, again: bool = False) -> None:
+    """Count one more active child of a flow; `again`: the flow counts it already (recovery)."""
     if flow is None:
         return
-    flow.limit.active += 1
+    flow.limit.active += 0 if again else 1
     if isinstance(flow, DagFrame) and key in flow.task_limits:
         flow.task_limits[key].active += 1
 

@@ -46,8 +46,6 @@ def begin(run: Run, call: Call) -> None:
     settle.track(run, call, node)
     hooks.observe(run, call, node)
     _adopt_attempts(run, frame, node)
-    if not frame.attempts:
-        run.agenda.append(Attempt(frame))
 
 
 def _adopt_attempts(run: Run, frame: RetryFrame, node: Node) -> None:
@@ -57,14 +55,13 @@ def _adopt_attempts(run: Run, frame: RetryFrame, node: Node) -> None:
         frame.attempts.append(known.id)
         table.add_child(run, node.id, known.id)
         index += 1
-    if not frame.attempts:
-        return
-    last = run.nodes[frame.attempts[-1]]
-    if last.phase in FULFILLED:
+    last = run.nodes[frame.attempts[-1]] if frame.attempts else None
+    if last is not None and last.phase in FULFILLED:
         judge(run, frame, last, "")
-    else:
+        return
+    if last is not None:
         frame.attempts.pop()
-        run.agenda.append(Attempt(frame))
+    run.agenda.append(Attempt(frame))
 
 
 def attempt(run: Run, frame: RetryFrame) -> Call | None:

@@ -103,6 +103,11 @@ class Run:
     """Leaves that are Running."""
     early: dict[str, LeafChanged] = field(default_factory=dict)
     """Facts about leaves that are not known yet (recovery): the latest one of each."""
+    adopted: set[str] = field(default_factory=set)
+    """Active rows of a status whose calls have not been made again yet; they count already."""
+    adopted_pods: set[str] = field(default_factory=set)
+    adopted_children: dict[str, int] = field(default_factory=dict)
+    """Boundary node id → its active children among `adopted`."""
     suspends: dict[str, Call] = field(default_factory=dict)
     retries: dict[str, RetryFrame] = field(default_factory=dict)
     """Retry nodes that wait for the end of a backoff."""

@@ -60,7 +60,9 @@ def track(run: Run, call: Call, node: Node) -> None:
     run.calls[node.id] = call
     if node.type in COUNTED and not call.counted:
         call.counted = True
-        parallelism.enter(call.flow, call.key)
+        adopted = node.id in run.adopted
+        run.adopted.discard(node.id)
+        parallelism.enter(call.flow, call.key, again=adopted)
 
 
 def forget(run: Run, call: Call) -> None:

@@ -43,6 +43,7 @@ def begin(run: Run, call: Call) -> None:
         table.move(run, node, Phase.RUNNING)
     _remember_memo(call, node)
     frame = StepsFrame(call, node.id)
+    frame.limit.active = run.adopted_children.pop(node.id, 0)
     settle.track(run, call, node)
     hooks.observe(run, call, node)
     try:

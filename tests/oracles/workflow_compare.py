@@ -47,10 +47,10 @@ def _conditions(found: list[str], wanted: list[str], path: str) -> list[str]:
     return [] if found == wanted else [f"{path}: {found!r}, wanted {wanted!r}"]
 
 
-def check(path: Path) -> list[str]:
+def check(path: Path, crash_at: int = 0) -> list[str]:
     """The differences of one case."""
     wanted = yaml.safe_load(path.read_text(encoding="utf-8"))["expected"]
-    return differences(workflow_runner.play(path), wanted)
+    return differences(workflow_runner.play(path, crash_at), wanted)
 
 
 def main(words: list[str]) -> int:

@@ -53,6 +53,7 @@ from engine.core.facts import (
     VolumesCreated,
 )
 from engine.core.phases import NodeType, Phase, Shutdown
+from engine.core.rebuild import rebuild
 from engine.core.run import Run
 from engine.executors import podstate
 from engine.runtime.locks import LimitUnknown, LockTable
@@ -107,6 +108,10 @@ class Case:
     documents: list[Json] = field(default_factory=list)
     timer: int = 0
     most: int = 0
+    crash_at: int = 0
+    """After that many facts the run is forgotten and rebuilt; 0: never."""
+    told: int = 0
+    leaf_facts: dict[str, LeafChanged] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.documents = [document.value for document in yaml.load_all(self.recorded["manifests"])]
@@ -147,6 +152,10 @@ class Case:
     def submit(self, workflow: Json) -> None:
         self.run = Run()
         self.object = workflow
+        self.leaf_facts = {}
+        self.tell(self.submitted(workflow))
+
+    def submitted(self, workflow: Json) -> Submitted:
         library = Library(
             self._by_name("WorkflowTemplate"),
             self._by_name("ClusterWorkflowTemplate"),
@@ -157,15 +166,33 @@ class Case:
             },
         )
         config = Config(artifact_repository=REPOSITORY, images=IMAGES)
-        self.tell(Submitted(workflow, library, config))
+        return Submitted(workflow, library, config)
 
     def _by_name(self, kind: str) -> dict[str, Json]:
         return {d["metadata"]["name"]: d for d in self.documents if d["kind"] == kind}
 
     def tell(self, fact: Fact) -> None:
+        if isinstance(fact, LeafChanged):
+            self.leaf_facts[fact.node_id] = fact
         for decision in advance(self.run, fact, self.now):
             self.carry(decision)
+        self.told += 1
+        if self.told == self.crash_at:
+            self.crash()
         self.watch()
+
+    def crash(self) -> None:
+        """Forget the run; what is left is the object with its status, pods and locks."""
+        spec = dict(self.object["spec"])
+        if self.run.shutdown is not Shutdown.NONE:
+            spec["shutdown"] = self.run.shutdown.value
+        spec["suspend"] = self.run.suspended
+        metadata = {**self.object["metadata"], "labels": dict(self.run.labels)}
+        workflow = {"metadata": metadata, "spec": spec, "status": project.status(self.run)}
+        known = list(self.leaf_facts.values())
+        self.run, decisions = rebuild(self.submitted(workflow), known, self.now)
+        for decision in decisions:
+            self.carry(decision)
 
     # Decisions.
 
@@ -219,6 +246,8 @@ class Case:
     def start(self, leaf: StartLeaf) -> None:
         if leaf.type is not NodeType.POD:
             raise AssertionError(f"no stand-in for {leaf.type}")
+        if leaf.pod_name in self.pods and not self.pods[leaf.pod_name].over:
+            return
         problem = _refusal(leaf)
         if problem:
             self.later(LeafRefused(leaf.node_id, problem))
@@ -655,10 +684,10 @@ def _values(parameters: list[Json] | None) -> Json:
     return {p["name"]: p["value"] for p in parameters or () if p.get("value") is not None}
 
 
-def play(path: str | Path) -> Json:
+def play(path: str | Path, crash_at: int = 0) -> Json:
     """What comes of the case in the file."""
     recorded = yaml_files.safe_load(Path(path).read_text(encoding="utf-8"))
-    return Case(recorded).play()
+    return Case(recorded, crash_at=crash_at).play()
 
 
 def main(paths: list[str]) -> None:
