@@ -109,7 +109,9 @@ def _launch(run: Run, frame: LeafFrame, node: Node, extra: Mapping[str, Any]) ->
         if deadline is not None:
             pod["spec"]["activeDeadlineSeconds"] = deadline
     frame.started = True
-    _start(run, frame, node, body, capture, pod)
+    known = run.early.get(node.id)
+    if known is None or known.phase not in COMPLETED:
+        _start(run, frame, node, body, capture, pod)
 
 
 def _start(
