@@ -36,10 +36,13 @@ class Machine:
         self.cluster = InProcessCluster(Api(state, Kinds()))
         self.kubelet: Kubelet | None = None
 
-    async def up(self, **settings: Any) -> Kubelet:
+    async def prepare(self) -> None:
         with contextlib.suppress(Exception):
             for name in ("default", "kube-node-lease"):
                 await self.cluster.create(resources.NAMESPACES, None, {"metadata": {"name": name}})
+
+    async def up(self, **settings: Any) -> Kubelet:
+        await self.prepare()
         policy = Policy(
             backoff=Backoff(0.05, 0.2),
             artifact_folders=(str(self.folder / "artifacts"),),

@@ -257,7 +257,9 @@ class Actor:
             return
         binds = self._assembly.binds_of(state, self.object)
         outcome: Outcome = await capture.collected(plan, state, binds, self._tools)
-        self._captured = {capture.OUTPUTS: outcome.as_json(state.ended.exit_code)}
+        self._captured = {
+            capture.OUTPUTS: outcome.as_json(state.ended.exit_code, capture.room_in(self.object))
+        }
         if outcome.error:
             self._tools.recorder.tell(self.object, "CaptureFailed", outcome.error, warning=True)
 

@@ -46,6 +46,8 @@ OUTPUTS = "headrace.dev/outputs"
 MAIN = "headrace.dev/main-containers"
 NODE_ID = "workflows.argoproj.io/node-id"
 RESULT_BYTES = 256 * 1024
+ANNOTATION_BYTES = 256 * 1024
+"""What Kubernetes allows for all annotations of an object, names and values."""
 DONE = ".staged"
 
 Entry = Mapping[str, Any]
@@ -72,8 +74,20 @@ class Outcome:
     missing: list[str] = field(default_factory=list)
     error: str = ""
 
-    def as_json(self, exit_code: int) -> str:
-        """The annotation's text."""
+    def as_json(self, exit_code: int, room: int = ANNOTATION_BYTES) -> str:
+        """The annotation's text, in `room` bytes: of a result that is too long, the end."""
+        text = self._json(exit_code)
+        if (excess := len(text.encode()) - room) > 0 and self.result is not None:
+            self.result = _shorter(self.result, excess)
+            text = self._json(exit_code)
+        if len(text.encode()) > room:
+            self.parameters, self.result = {}, None
+            problem = f"the outputs together are larger than {room} bytes; make them artifacts"
+            self.error = "; ".join(filter(None, [self.error[:1000], problem]))
+            text = self._json(exit_code)
+        return text
+
+    def _json(self, exit_code: int) -> str:
         made: dict[str, Any] = {"exitCode": str(exit_code), "parameters": self.parameters}
         if self.result is not None:
             made["result"] = self.result
@@ -83,7 +97,7 @@ class Outcome:
             made["missing"] = self.missing
         if self.error:
             made["error"] = self.error
-        return json.dumps(made)
+        return json.dumps(made, ensure_ascii=False)
 
 
 def plan_of(pod: Object) -> Plan | None:
@@ -105,6 +119,28 @@ def plan_of(pod: Object) -> Plan | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return Plan(problem=f"annotation {CAPTURE}: {error}")
     return plan
+
+
+def room_in(pod: Object) -> int:
+    """The bytes that the outputs may have beside the pod's other annotations."""
+    annotations = pod["metadata"].get("annotations") or {}
+    taken = sum(
+        len(k.encode()) + len(str(v).encode()) for k, v in annotations.items() if k != OUTPUTS
+    )
+    return ANNOTATION_BYTES - taken - len(OUTPUTS)
+
+
+def _shorter(text: str, excess: int) -> str:
+    """`text` without so much of its beginning that its JSON is `excess` bytes shorter."""
+    low, high = 0, len(text)
+    wanted = len(json.dumps(text, ensure_ascii=False).encode()) - excess
+    while low < high:
+        middle = (low + high) // 2
+        if len(json.dumps(text[middle:], ensure_ascii=False).encode()) <= wanted:
+            high = middle
+        else:
+            low = middle + 1
+    return text[low:]
 
 
 def main_names(pod: Object) -> tuple[str, ...]:

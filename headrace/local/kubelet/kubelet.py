@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from headrace.local.apiserver.nodeproxy import LogOptions, Streams
-from headrace.local.kubelet import assembly, binding, choosing, node, status
+from headrace.local.kubelet import assembly, binding, choosing, launcher, node, status
 from headrace.local.kubelet.actor import Actor
 from headrace.local.kubelet.launcher import Launcher
 from headrace.local.kubelet.policy import Capacity, Policy
@@ -247,23 +247,31 @@ class Kubelet(Service):
         for uid in await asyncio.to_thread(self._folders.uids):
             pod = known.get(uid)
             if pod is None or (pod.get("status") or {}).get("phase") in ENDED:
-                await asyncio.to_thread(_kill_runs, self._folders, uid)
-                self._remove(self._folders.pod(uid))
+                self.spawn(self._forget(uid), "forget")
         for entry in await asyncio.to_thread(os.listdir, self._folders.logs):
             if entry.rpartition("_")[2] not in known:
                 self._remove(self._folders.logs / entry)
+
+    async def _forget(self, uid: str) -> None:
+        for shim in await asyncio.to_thread(_kill_runs, self._folders, uid):
+            await launcher.gone(shim)
+        self._remove(self._folders.pod(uid))
 
     def _remove(self, folder: Path) -> None:
         work: Callable[[], None] = lambda: shutil.rmtree(folder, ignore_errors=True)  # noqa: E731
         self.spawn(asyncio.to_thread(work), "clean")
 
 
-def _kill_runs(folders: Folders, uid: str) -> None:
+def _kill_runs(folders: Folders, uid: str) -> list[int]:
+    """The shims that were told to end everything."""
+    told = []
     for paths in folders.runs(uid):
         start = paths.start()
         if start is not None and start.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(start.shim, signal.SIGUSR1)
+                told.append(start.shim)
+    return told
 
 
 def _stand_ins(pod: Object, runtime: Runtime) -> str:

@@ -26,6 +26,7 @@ from headrace.local.kubelet.errors import LaunchError
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = struct.Struct("!I")
 ANSWER_SECONDS = 60.0
+LOST = "LaunchLost"  # the reason when nobody can say whether a run was started
 _CODE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "import runpy; runpy.run_module('headrace.local.kubelet.zygote', run_name='__main__')"
@@ -44,12 +45,14 @@ class Launcher:
         self._requests: socket.socket | None = None
         self._replies: socket.socket | None = None
         self._sending = asyncio.Lock()
+        self._deaf = False  # the zygote has died
 
     async def open(self) -> None:
         """Start the zygote."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         hear, tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._requests, self._replies = ours, hear
+        self._deaf = False
         ours.setblocking(False)
         hear.setblocking(False)
         command = [sys.executable, "-S", "-E", "-c", _CODE, str(ROOT)]
@@ -77,14 +80,15 @@ class Launcher:
         """Ask for a shim; its answers come through the queue. Call `forget` when done with it."""
         number = next(self._ids)
         answers: asyncio.Queue[Message] = asyncio.Queue(8)
-        self._answers[number] = answers
         body = json.dumps({**spec, "id": number}).encode()
         try:
             async with self._sending:
+                await self._living()
+                self._answers[number] = answers
                 await self._send(body, descriptors)
         except OSError as error:
-            del self._answers[number]
-            raise LaunchError("LaunchFailed", f"the process starter is gone: {error}") from error
+            self._answers.pop(number, None)
+            raise LaunchError(LOST, f"the process starter is gone: {error}") from error
         return number, answers
 
     def forget(self, number: int) -> None:
@@ -109,17 +113,21 @@ class Launcher:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await answers.get()
         except TimeoutError as error:
-            raise LaunchError("LaunchFailed", "the process starter did not answer") from error
+            raise LaunchError(LOST, "the process starter did not answer") from error
         finally:
             self.forget(number)
         if "error" in answer:
-            raise LaunchError(answer.get("reason", "LaunchFailed"), answer["error"])
+            raise LaunchError(answer.get("reason", LOST), answer["error"])
         return answer
 
-    async def _send(self, body: bytes, descriptors: Sequence[int]) -> None:
-        if self._process is None or self._process.poll() is not None or self._requests is None:
+    async def _living(self) -> None:
+        """See to it that there is a zygote."""
+        process = self._process
+        if process is None or self._requests is None or self._deaf or process.poll() is not None:
             await self.close()
             await self.open()
+
+    async def _send(self, body: bytes, descriptors: Sequence[int]) -> None:
         requests = self._requests
         assert requests is not None
         loop = asyncio.get_running_loop()
@@ -141,10 +149,11 @@ class Launcher:
             except OSError:
                 data = b""
             if not data:
+                self._deaf = True
                 asyncio.get_running_loop().remove_reader(self._replies)
                 for number in list(self._answers):
                     lost = {"id": number, "error": "the process starter died"}
-                    self._tell(number, {**lost, "reason": "LaunchFailed", "exitCode": 137})
+                    self._tell(number, {**lost, "reason": LOST, "exitCode": 137})
                 return
             message = json.loads(data)
             self._tell(message["id"], message)

@@ -31,6 +31,7 @@ from kube.cluster import Object
 
 CONFIG_PAUSE, MOST_CONFIG_PAUSE = 1.0, 10.0
 CLAIM_SECONDS = 2.0
+LAUNCH_PAUSE = 0.05
 LOST = "The container could not be located when the pod was terminated"
 UNKNOWN = Exit(137, 0, False, 0.0, 0.0, "ContainerStatusUnknown", LOST)
 Assemble = Callable[[ContainerState, RunPaths], Awaitable[Container]]
@@ -120,10 +121,14 @@ class Runner:
                 pause = min(MOST_CONFIG_PAUSE, pause * 2)
                 continue
             self.state.paths = paths
-            return await self._launch(container)
+            found = await self._launch(container) or await self._adopted()
+            if found is not None:
+                return found
+            await self._wait(LAUNCH_PAUSE)  # the zygote died before it began: again, elsewhere
         return None
 
-    async def _launch(self, container: Container) -> Start | Exit:
+    async def _launch(self, container: Container) -> Start | Exit | None:
+        """None when it is not known what became of the request."""
         tools = self._tools
         now = tools.clock.now()
         try:
@@ -148,6 +153,8 @@ class Runner:
                 }
             )
         except LaunchError as error:
+            if error.reason == launcher.LOST:
+                return None
             tools.recorder.tell(self._pod.object, "Failed", f"Error: {error.message}", warning=True)
             return Exit(128, 0, False, now, now, error.reason, error.message)
         return start_of(answer)

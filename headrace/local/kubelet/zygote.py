@@ -50,7 +50,7 @@ def _child(body: bytes, replies: socket.socket, descriptors: list[int]) -> None:
                 shim.main(spec, replies, descriptors)
             case "exec":
                 execution.main(spec, replies, descriptors)
-            case "probe":
+            case _:
                 _probe(spec, replies)
     finally:
         os._exit(1)
