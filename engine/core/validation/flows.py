@@ -39,7 +39,7 @@ def _name(call: Mapping[str, Any], where: str, seen: set[str], sep: str = " ") -
     if own in seen:
         raise SpecError(f"{where} '{own}' is not unique")
     wrong = names.problem(own)
-    if wrong:
+    if wrong and "{{" not in own:
         raise SpecError(f"{where}{sep}'{own}' is invalid: {wrong}")
     seen.add(own)
 
@@ -106,6 +106,8 @@ def items(call: Mapping[str, Any]) -> set[str]:
     for item in call.get("withItems") or ():
         if isinstance(item, Mapping):
             found |= {f"item.{key}" for key in item}
+        elif isinstance(item, list):
+            found |= {f"item.[{index}]" for index in range(len(item))}
     sequence = values.mapping(call.get("withSequence"))
     if sequence.get("count") is not None and sequence.get("end") is not None:
         raise SpecError("only one of count or end can be defined in withSequence")
@@ -263,6 +265,7 @@ def _task(
                     )
     for tag in tagcheck.names(_resolvable(task)):
         other = tag.split(".")[1] if tag.startswith("tasks.") else ""
-        pool = offers[other] if other in offers and before.has(name, other) else scope | own
+        # Only arguments must wait for what they name: `when` may look at any task.
+        pool = offers[other] if other in offers else scope | own
         if not tagcheck.resolves(tag, pool):
             raise SpecError(f"{path} failed to resolve {{{{{tag}}}}}")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine.core import values
 from engine.core.errors import SpecError
 
 _NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
@@ -72,5 +73,5 @@ def check_arguments(arguments: Mapping[str, Any], where: str) -> None:
         if choices is not None:
             if not choices:
                 raise SpecError(f"{where}{name}.enum should contain at least one value")
-            if value is None or str(value) not in map(str, choices):
+            if value is None or values.text(value) not in map(values.text, choices):
                 raise SpecError(f"{where}{name}.value should be present in {where}{name}.enum list")

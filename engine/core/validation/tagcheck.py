@@ -14,7 +14,7 @@ from lang import tags
 from lang.errors import LangError
 
 _CHECKED = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
-_FREE = ("workflow.creationTimestamp.", "workflow.scheduledTime")
+_FREE = ("workflow.creationTimestamp", "workflow.scheduledTime", "steps.name", "tasks.name")
 ANY_ITEM = "item.*"
 
 
@@ -40,6 +40,8 @@ def resolves(name: str, known: Iterable[str]) -> bool:
     if name in pool or name.startswith(_FREE) or "{{" in name:
         return True
     if name.startswith("item.") and ANY_ITEM in pool:
+        return True
+    if name.startswith("outputs.") and name.endswith(".path"):
         return True
     parts = name.split(".")
     return any(

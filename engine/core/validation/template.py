@@ -111,9 +111,9 @@ def check_leaf(template: Mapping[str, Any], known: Known) -> None:
 
 def _is_deadline(value: Any) -> bool:
     if isinstance(value, int):
-        return value > 0
+        return value >= 0
     text = str(value)
-    return "{{" in text or (text.isdecimal() and int(text) > 0)
+    return "{{" in text or (text.isdecimal())
 
 
 def _check_containers(template: Mapping[str, Any], where: str) -> None:
@@ -223,6 +223,8 @@ def offered(template: Mapping[str, Any], prefix: str, *, loop: bool, known: Know
     has_main = any(c.get("name") == "main" for c in members)
     if any(template.get(k) for k in ("container", "script")) or has_main:
         found |= {f"{prefix}.exitCode", f"{prefix}.outputs.result"}
+    if template.get("http"):
+        found.add(f"{prefix}.exitCode")
     if any(template.get(k) for k in ("http", "data", "plugin")):
         found.add(f"{prefix}.outputs.result")
     if loop:
