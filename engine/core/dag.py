@@ -10,6 +10,7 @@ from __future__ import annotations
 from engine.core import (
     arguments,
     dagphase,
+    execute,
     hooks,
     leaf,
     loops,
@@ -23,7 +24,7 @@ from engine.core import (
     values,
 )
 from engine.core.callspec import CallSpec
-from engine.core.dagplan import DagPlan, Task
+from engine.core.dagplan import DagPlan, Task, compile_dag
 from engine.core.errors import CoreError
 from engine.core.frames import DagFrame, Limit, LoopFrame, Result
 from engine.core.nodes import Node
@@ -31,7 +32,7 @@ from engine.core.phases import FULFILLED, NodeType, Phase, Shutdown
 from engine.core.run import Run
 from engine.core.scope import FlowScope
 from engine.core.work import Call, Caller, Enter, Expand, Start
-from lang import depends, govaluate
+from lang import depends, govaluate, tags
 from lang.errors import LangError
 
 OMITTED = "omitted: depends condition not met"
@@ -49,14 +50,18 @@ def begin(run: Run, call: Call) -> None:
     if block is not None and node.memoization is None:
         node.memoization = memo.status(block, hit=False)
     frame = DagFrame(call, node.id, plan=call.template.plan)
+    target = str(call.template.raw["dag"].get("target") or "")
     frame.limit.active = run.adopted_children.pop(node.id, 0)
     settle.track(run, call, node)
     hooks.observe(run, call, node)
     try:
+        if "{{" in target:
+            target = str(tags.render(target, execute.scope(run, call)))
+            frame.plan = compile_dag({**call.template.raw["dag"], "target": target})
         limit = call.head.get("parallelism")
         if limit is not None:
             frame.limit.ceiling = values.integer(limit, "parallelism")
-    except CoreError as error:
+    except (CoreError, LangError) as error:
         settle.fail(run, call, error.message)
         return
     run.agenda.append(Enter(frame))

@@ -69,13 +69,13 @@ def compile_dag(dag: Mapping[str, Any]) -> DagPlan:
     wanted = str(dag.get("target") or "").split()
     targets = tuple(wanted or sorted(name for name in tasks if not dependents[name]))
     for target in targets:
-        if target not in tasks:
+        if target not in tasks and "{{" not in str(dag.get("target")):
             raise CoreError(f"targets: target '{target}' is not defined")
     return DagPlan(
         tasks,
         {name: tuple(others) for name, others in dependents.items()},
         targets,
-        _needed(tasks, targets),
+        _needed(tasks, tuple(target for target in targets if target in tasks)),
         fail_fast=dag.get("failFast") is not False,
     )
 

@@ -122,6 +122,9 @@ def scope(run: Run, call: Call, extra: Mapping[str, Any] | None = None) -> Mappi
     if call.outer is not None and call.reference.inline is not None:
         return ChainMap(dict(extra or {}), call.variables, call.outer)  # type: ignore[arg-type]
     merged = {**run.globals, **call.variables}
+    for artifact in (call.inputs or {}).get("artifacts") or ():
+        # An artifact itself is no text: only its path can stand in one.
+        merged.pop(f"inputs.artifacts.{artifact['name']}", None)
     if extra:
         merged.update(extra)
     return merged

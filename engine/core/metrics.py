@@ -88,10 +88,7 @@ def _sample(metric: Mapping[str, Any], scope: Mapping[str, Any]) -> EmitMetric |
     kind = next((k for k in ("counter", "gauge", "histogram") if metric.get(k)), "")
     body = values.mapping(metric.get(kind))
     text = str(tags.render(values.text(body.get("value") or ""), scope))
-    value = strconv.parse_float(text)
-    if value is None:
-        quoted = strconv.quote(text)
-        raise CoreError(f"strconv.ParseFloat: parsing {quoted}: invalid syntax")
+    value = _number(text)
     labels = tuple(
         (str(label["key"]), str(tags.render(values.text(label.get("value") or ""), scope)))
         for label in metric.get("labels") or ()
@@ -103,5 +100,14 @@ def _sample(metric: Mapping[str, Any], scope: Mapping[str, Any]) -> EmitMetric |
         labels,
         value,
         str(body.get("operation") or "Set"),
-        tuple(float(bucket) for bucket in body.get("buckets") or ()),
+        tuple(_number(bucket) for bucket in body.get("buckets") or ()),
     )
+
+
+def _number(raw: Any) -> float:
+    text = values.text(raw)
+    value = strconv.parse_float(text)
+    if value is None:
+        quoted = strconv.quote(text)
+        raise CoreError(f"strconv.ParseFloat: parsing {quoted}: invalid syntax")
+    return value

@@ -85,6 +85,8 @@ class Run:
 
     # Derived from the spec, or looked up once.
     globals: dict[str, Any] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
+    """`workflow.outputs.artifacts.*`: variables that are no texts."""
     own_templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     templates: dict[tuple[str, str, str], Prepared] = field(default_factory=dict)
     inlines: dict[int, Prepared] = field(default_factory=dict)

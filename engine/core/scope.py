@@ -52,7 +52,9 @@ class FlowScope(Mapping[str, Any]):
         local = self._flow.call.variables
         if name in local:
             return local[name]
-        return self._globals[name]
+        if name in self._globals:
+            return self._globals[name]
+        return self._run.objects[name]
 
     def _result(self, key: str) -> Result | None:
         if self._own is not None and self._own[0] == key:
@@ -70,6 +72,7 @@ class FlowScope(Mapping[str, Any]):
                     seen[f"{self._prefix}{key}.{rest}"] = None
         seen.update(dict.fromkeys(self._flow.call.variables))
         seen.update(dict.fromkeys(self._globals))
+        seen.update(dict.fromkeys(self._run.objects))
         return iter(seen)
 
     def _visible(self) -> list[str]:

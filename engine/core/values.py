@@ -47,6 +47,8 @@ def integer(value: Any, what: str) -> int:
     """An IntOrString as an int. Raises CoreError naming `what`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     try:
         return strconv.atoi(str(value))
     except LangError as error:

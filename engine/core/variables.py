@@ -120,7 +120,7 @@ def set_outputs(run: Run) -> None:
             name = parameter["name"]
             run.globals[f"workflow.outputs.parameters.{name}"] = values.text(parameter["value"])
     for artifact in run.outputs.get("artifacts") or ():
-        run.globals[f"workflow.outputs.artifacts.{artifact['name']}"] = artifact
+        run.objects[f"workflow.outputs.artifacts.{artifact['name']}"] = artifact
 
 
 def set_progress(run: Run) -> None:

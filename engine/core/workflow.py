@@ -93,7 +93,8 @@ def _prepare(run: Run) -> None:
 def set_parallelism(run: Run) -> None:
     """The limit on active pods, as the spec says now."""
     limit = run.spec.get("parallelism")
-    run.limit.ceiling = None if limit is None else values.integer(limit, "spec.parallelism")
+    # Zero would let nothing ever start; the schema refuses it.
+    run.limit.ceiling = values.integer(limit, "spec.parallelism") if limit else None
 
 
 def _set_metadata(run: Run) -> None:
