@@ -6,6 +6,8 @@ exit handler → the end. Everything here happens once per workflow.
 
 from __future__ import annotations
 
+from crds import decode
+from crds.workflow import Workflow
 from engine.core import (
     arguments,
     artifacts,
@@ -67,6 +69,9 @@ def submit(run: Run, fact: Submitted) -> None:
 
 
 def _prepare(run: Run) -> None:
+    wrong, _ = decode.inspect({"spec": run.manifest.get("spec") or {}}, Workflow)
+    if wrong:
+        raise SpecError(str(wrong[0]))
     merging.set_spec(run)
     run.own_templates = {str(t.get("name") or ""): dict(t) for t in run.spec.get("templates") or ()}
     if not run.nodes:

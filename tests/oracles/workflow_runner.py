@@ -356,8 +356,7 @@ class Case:
                 self.tell(Suspended())
             case "resume":
                 chosen = options.get("--node-field-selector")
-                ids = None if chosen is None else self._selected(chosen)
-                self.tell(Resumed(ids))
+                self.tell(Resumed(None if chosen is None else self._selected(chosen)))
             case "node":
                 self._set(options)
             case "retry":
