@@ -17,6 +17,7 @@ from events.bus import jetstream, subjects
 from events.bus.contract import Bus, BusError
 from events.bus_config import BadBus, BusPlan, plan
 from events.conditions import Condition, StatusWriter
+from events.ledger import records
 from events.secrets import MissingValue, Secrets
 from kube.clock import Clock
 from kube.cluster import Cluster, Object
@@ -137,7 +138,10 @@ class Buses(Service):
                 if old is not None:
                     await self._tell(key)
                     await old.close()
-                entry.bus = await self._connector.connect(wanted, self.prefix(*key))
+                bus = await self._connector.connect(wanted, self.prefix(*key))
+                # The sensors' position exists before anybody can publish: nothing slips by.
+                await (await bus.subscribe(records.DURABLE)).close()
+                entry.bus = bus
             except (BadBus, MissingValue) as error:
                 await self._report(entry, Condition("Configured", False, "InvalidSpec", str(error)))
             except (BusError, KubeError, TimeoutError) as error:

@@ -129,7 +129,7 @@ class SensorController(Service):
         bus_key = (sensor.namespace, sensor.bus)
         if not self._buses.exists(*bus_key):
             bus_problem = f"spec.eventBusName: EventBus {sensor.bus!r} does not exist"
-        elif bus_key not in self._dispatchers:
+        elif bus_key not in self._dispatchers or not self._dispatchers[bus_key].serving:
             bus_problem = f"spec.eventBusName: EventBus {sensor.bus!r} is not connected yet"
         else:
             bus_problem = ""

@@ -84,6 +84,11 @@ class Dispatcher(Service):
             with contextlib.suppress(BusError):
                 await self._subscription.close()
 
+    @property
+    def serving(self) -> bool:
+        """Whether events are being taken."""
+        return self._subscription is not None
+
     # -- sensors ------------------------------------------------------------------------
 
     def put(self, sensor: Sensor) -> None:
