@@ -1,0 +1,69 @@
+"""Retry and resubmit as functions on the object."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.core import operations, project
+from engine.core.facts import LeafChanged, LeafOutputs
+from engine.core.operations import OperationRefused, RetryOptions
+from engine.core.phases import Phase
+from tests.engine.core.playing import START, World, workflow
+
+LEAF = {"name": "w", "container": {"image": "alpine", "command": ["true"]}}
+MAIN = {
+    "name": "main",
+    "steps": [[{"name": "a", "template": "w"}], [{"name": "b", "template": "w"}]],
+}
+
+
+def failed() -> tuple[World, dict[str, object]]:
+    bad = LeafOutputs(exit_code="1")
+
+    def answer(leaf: object) -> LeafChanged:
+        node_id = leaf.node_id  # type: ignore[attr-defined]
+        if leaf.node_name.endswith(".b"):  # type: ignore[attr-defined]
+            return LeafChanged(node_id, Phase.FAILED, "main: Error (exit code 1)", bad)
+        return LeafChanged(node_id, Phase.SUCCEEDED)
+
+    world = World(workflow([MAIN, LEAF]), answer)
+    run = world.play()
+    manifest = {**world.manifest, "status": project.status(run)}
+    manifest["metadata"] = {**manifest["metadata"], "labels": dict(run.labels)}
+    return world, manifest
+
+
+def test_retry_keeps_what_was_good_and_names_the_pods_to_delete() -> None:
+    world, manifest = failed()
+    again = operations.retry(manifest, START + 100)
+    rows = {row["name"]: row for row in again.workflow["status"]["nodes"].values()}
+    assert "wf[1].b" not in rows
+    assert rows["wf[0].a"]["phase"] == "Succeeded"
+    assert rows["wf"]["phase"] == "Running"
+    assert len(again.pods) == 1
+    assert again.workflow["status"]["phase"] == ""
+    assert "workflows.argoproj.io/completed" not in again.workflow["metadata"]["labels"]
+    second = World(again.workflow)
+    second.pods = {node_id: fact for node_id, fact in world.pods.items() if fact}
+    second.pods = {n: f for n, f in second.pods.items() if f and f.phase is Phase.SUCCEEDED}
+    assert second.play().phase is Phase.SUCCEEDED
+    assert len(second.starts) == 1
+
+
+def test_a_good_workflow_is_retried_only_by_choice() -> None:
+    world = World(workflow([{**LEAF, "name": "main"}]))
+    run = world.play()
+    manifest = {**world.manifest, "status": project.status(run)}
+    with pytest.raises(OperationRefused, match="To retry a succeeded workflow"):
+        operations.retry(manifest, START)
+    chosen = RetryOptions(restart_successful=True, node_fields="displayName=wf")
+    assert operations.retry(manifest, START, chosen).pods == ("wf",)
+
+
+def test_resubmit_makes_a_new_object_that_names_the_old_one() -> None:
+    _, manifest = failed()
+    found = operations.resubmit(manifest)
+    assert found["metadata"]["generateName"] == "wf-"
+    labels = found["metadata"]["labels"]
+    assert labels == {"workflows.argoproj.io/resubmitted-from-workflow": "wf"}
+    assert "status" not in found
