@@ -16,6 +16,9 @@ import os
 import platform
 import secrets
 import shutil
+import signal
+import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +125,7 @@ class NatsServer(Service):
         """Start it, and again whenever it dies, until stopped."""
         binary = await asyncio.to_thread(find_binary, self._settings)
         await asyncio.to_thread(self._prepare)
+        await asyncio.to_thread(_end_stale, self._folder)
         failures = 0
         try:
             while True:
@@ -230,6 +234,43 @@ class NatsServer(Service):
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _end_stale(folder: Path) -> None:
+    """End the server of a headrace that was killed: two on one store would ruin it.
+
+    Only a process that runs with this folder's configuration is touched.
+    """
+    try:
+        pid = int((folder / "pid").read_text())
+    except (OSError, ValueError):
+        return
+    for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0)):
+        give_up = time.monotonic() + patience
+        if not _runs_with(pid, folder / "nats.conf"):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        while _runs_with(pid, folder / "nats.conf") and time.monotonic() < give_up:
+            time.sleep(0.02)
+    if _runs_with(pid, folder / "nats.conf"):
+        raise NatsUnavailable(f"another nats-server (process {pid}) uses {folder}: end it first")
+
+
+def _runs_with(pid: int, config: Path) -> bool:
+    """Whether process `pid` is alive and was started with `config`."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
+        shown = subprocess.run(  # noqa: S603 - a fixed command and a number
+            ["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, check=False
+        )
+        raw = shown.stdout
+    except OSError:
+        return False
+    return str(config).encode() in raw
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -171,3 +171,20 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     bad.chmod(0o755)
     with pytest.raises(NatsUnavailable, match="ended at once"):
         await NatsServer(NatsSettings(tmp_path / "n", binary=str(bad))).start()
+
+
+async def test_the_server_of_a_killed_headrace_is_ended_before_a_new_one_starts(
+    tmp_path: Path,
+) -> None:
+    first = NatsServer(NatsSettings(tmp_path / "nats"))
+    await first.start()
+    orphan = first.pid
+    second = NatsServer(NatsSettings(tmp_path / "nats"))
+    try:
+        await second.start()
+        assert second.pid not in (0, orphan)
+        with pytest.raises(ProcessLookupError):
+            os.kill(orphan, 0)
+    finally:
+        await first.stop()
+        await second.stop()
