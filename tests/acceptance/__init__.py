@@ -1,0 +1,1 @@
+"""Tests of headrace as users run it: real processes, sockets, signals."""
