@@ -86,7 +86,11 @@ class StopLeaf:
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Tell `TimerFired` at `moment`. One timer per run: a new one replaces the old."""
+    """Tell `TimerFired` at `moment`. One timer per run: a new one replaces the old.
+
+    A moment that has come already means: as soon as these decisions have been carried out. The
+    core asks for that when it has more to start than one step may hold.
+    """
 
     moment: float
 

@@ -249,7 +249,10 @@ class LeafRefused:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The controller's or namespace's limit of workflows holds this one back."""
+    """The controller's or namespace's limit of workflows holds this one back.
+
+    Told before `Submitted`: nothing of the workflow starts until `Admitted`.
+    """
 
     message: str
 

@@ -54,9 +54,12 @@ def submit(run: Run, fact: Submitted) -> None:
     run.annotations = dict(values.mapping(metadata.get("annotations")))
     run.created_at = values.moment(metadata.get("creationTimestamp")) or run.now
     run.pod_name_version = naming.pod_name_version(run.annotations)
+    held_back = run.message if run.postponed else ""
     adopt_status(run, values.mapping(fact.workflow.get("status")))
     if run.phase in COMPLETED:
         return
+    if run.postponed and run.started_at is None:
+        run.phase, run.message = Phase.PENDING, held_back
     try:
         _prepare(run)
     except SpecError as error:
