@@ -20,6 +20,7 @@ from engine.core.work import Call
 from lang import pod_patch
 
 LABEL = "workflows.argoproj.io/"
+HOSTNAME = "kubernetes.io/hostname"
 SCRIPT_PATH = "/argo/staging/script"
 _PLACEMENT = ("nodeSelector", "affinity", "tolerations")
 _FROM_WORKFLOW = (
@@ -54,6 +55,8 @@ def build(
     _check_mounts([*containers, *inits], volumes)
     _from_workflow(spec, own, body)
     _placement(run, call, spec, own, body)
+    if call.avoid:
+        spec["affinity"] = _keep_away(values.mapping(spec.get("affinity")), call.avoid)
     patches = [p for p in (own.get("podSpecPatch"), body.get("podSpecPatch")) if p]
     if patches:
         spec = pod_patch.apply(spec, [str(patch) for patch in patches])
@@ -191,6 +194,23 @@ def _from_workflow(spec: Json, own: Mapping[str, Any], body: Mapping[str, Any]) 
     claims |= {c.get("name"): c for c in body.get("resourceClaims") or ()}
     if claims:
         spec["resourceClaims"] = list(claims.values())
+
+
+def _keep_away(affinity: Mapping[str, Any], hosts: tuple[str, ...]) -> Json:
+    """`affinity` with the hosts of earlier attempts ruled out in each of its terms."""
+    rule = {"key": HOSTNAME, "operator": "NotIn", "values": list(hosts)}
+    node = values.mapping(affinity.get("nodeAffinity"))
+    required = values.mapping(node.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    terms = required.get("nodeSelectorTerms") or [{}]
+    changed = [
+        {**term, "matchExpressions": [*(term.get("matchExpressions") or ()), rule]}
+        for term in terms
+    ]
+    block = {
+        **node,
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": changed},
+    }
+    return {**affinity, "nodeAffinity": block}
 
 
 def _placement(

@@ -102,12 +102,22 @@ def attempt(run: Run, frame: RetryFrame) -> Call | None:
     again.variables = {**call.variables, "pod.name": _pod_name(run, again)}
     again.node_id = node_id
     again.max_until = _max_until(run, frame)
+    again.avoid = _avoid(run, frame)
     frame.attempts.append(node_id)
     frame.current = again
     node = run.nodes[frame.node_id]
     if node.message.startswith("Backoff for "):
         table.move(run, node, Phase.RUNNING)
     return again
+
+
+def _avoid(run: Run, frame: RetryFrame) -> tuple[str, ...]:
+    """The hosts of the attempts so far, where `affinity.nodeAntiAffinity` asks for others."""
+    affinity = (frame.call.head.get("retryStrategy") or {}).get("affinity") or {}
+    if affinity.get("nodeAntiAffinity") is None:
+        return ()
+    hosts = (run.nodes[node_id].host_node_name for node_id in frame.attempts)
+    return tuple(sorted({host for host in hosts if host}))
 
 
 def _pod_name(run: Run, call: Call) -> str:

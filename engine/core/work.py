@@ -108,6 +108,8 @@ class Call:
     granted: bool = False
     max_until: float | None = None
     """The moment a retry's `maxDuration` is over."""
+    avoid: tuple[str, ...] = ()
+    """Hosts that earlier attempts ran on, where the retry strategy keeps away from them."""
     remembered: bool = False
     """The memo cache was asked."""
     counted: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.core import values
+from engine.core.binding import has_location
 from engine.core.errors import SpecError
 
 _NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
@@ -28,6 +29,11 @@ def problem(name: str) -> str:
     if len(name) > _LONGEST:
         return f"must be no more than {_LONGEST} characters"
     return "" if _NAME.fullmatch(name) else _RULE
+
+
+def parameter_problem(name: str) -> str:
+    """What is wrong with the name of a parameter or artifact; empty if nothing."""
+    return "" if _PARAMETER.fullmatch(name) else _PARAMETER_RULE
 
 
 def check_parameters(entries: Iterable[Mapping[str, Any]], where: str) -> None:
@@ -69,9 +75,27 @@ def check_arguments(arguments: Mapping[str, Any], where: str) -> None:
         value = parameter.get("value")
         if parameter.get("valueFrom") is None and value is None:
             raise SpecError(f"{where}{name}.value or {where}{name}.valueFrom is required")
+        _argument_source(parameter.get("valueFrom"), value, f"{where}{name}")
         choices = parameter.get("enum")
         if choices is not None:
             if not choices:
                 raise SpecError(f"{where}{name}.enum should contain at least one value")
             if value is None or values.text(value) not in map(values.text, choices):
                 raise SpecError(f"{where}{name}.value should be present in {where}{name}.enum list")
+    for artifact in arguments.get("artifacts") or ():
+        _argument_artifact(artifact, f"{where}{artifact['name']}")
+
+
+def _argument_source(source: Any, value: Any, where: str) -> None:
+    if source is None or value is not None:
+        return
+    given = [key for key in values.mapping(source) if key != "default"]
+    if given not in (["configMapKeyRef"], ["supplied"], ["event"]):
+        raise SpecError(f"{where}.valueFrom only allows: default, configMapKeyRef and supplied")
+
+
+def _argument_artifact(artifact: Mapping[str, Any], where: str) -> None:
+    if artifact.get("from") and artifact.get("fromExpression"):
+        raise SpecError(f"{where} shouldn't have both `from` and `fromExpression` in Artifact")
+    if not (artifact.get("from") or artifact.get("fromExpression") or has_location(artifact)):
+        raise SpecError(f"{where}.from, artifact location, or key is required")

@@ -10,12 +10,12 @@ from engine.core import prepared, values
 from engine.core.binding import has_location
 from engine.core.errors import SpecError
 from engine.core.prepared import TemplateType
-from engine.core.validation import names, tagcheck
+from engine.core.validation import details, names, tagcheck
 from engine.core.values import Json
 
 _TYPES = tuple(kind.value for kind in TemplateType)
 _CHOICES = "container, containerSet, steps, script, resource, dag, suspend, template, template ref"
-_RESERVED = frozenset({"wait", "init"})
+_RESERVED = frozenset({"wait", "init", "supervisor"})
 
 
 @dataclass(slots=True)
@@ -136,6 +136,11 @@ def _check_set(containers: Any, where: str) -> None:
     seen: set[str] = set()
     for index, container in enumerate(containers):
         name = str(container.get("name") or "")
+        if not name:
+            raise SpecError(f"{where}[{index}].name is required")
+        wrong = names.problem(name)
+        if wrong:
+            raise SpecError(f"{where}[{index}].name: '{name}' is invalid: {wrong}")
         if name in seen:
             raise SpecError(f"{where}[{index}].name '{name}' is not unique")
         if name in _RESERVED:
@@ -203,6 +208,7 @@ def _check_source(
         return
     if parameter.get("value") is not None:
         raise SpecError(f"{where} has both valueFrom and value specified, choose one")
+    details.source(parameter)
     if flow and not (source.get("parameter") or source.get("expression")):
         kind = "Steps" if flow == "steps" else "DAG"
         raise SpecError(f"{where}.parameter or expression must be specified for {kind} templates")

@@ -8,7 +8,7 @@ from typing import Any
 from engine.core import values
 from engine.core.errors import SpecError
 from engine.core.run import Run
-from engine.core.validation import flows, names, template
+from engine.core.validation import details, flows, names, template
 from engine.core.validation.template import Known
 from engine.core.values import Json
 from engine.core.work import Source
@@ -41,6 +41,8 @@ def check(run: Run) -> None:
     for name, hook in values.mapping(spec.get("hooks")).items():
         if name != "exit" and not hook.get("expression"):
             raise SpecError(f"hooks.{name} Expression required")
+    details.pod_gc(values.mapping(spec.get("podGC")))
+    details.pod_resources(spec.get("podResources"), "spec.podResources")
     for own in spec.get("templates") or ():
         try:
             visitor.visit({"template": own.get("name")}, here, None)
@@ -115,6 +117,7 @@ class _Visitor:
                 "leaf templates"
             )
         template.check_outputs(found, scope)
+        details.check(found)
 
     def _defaulted(self) -> bool:
         defaults = values.mapping(self._run.spec.get("templateDefaults"))
