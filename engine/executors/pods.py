@@ -13,7 +13,6 @@ import random
 from collections.abc import Callable
 
 import structlog
-from kube.throttle import Throttle
 
 from engine.core import facts
 from engine.core.decisions import StartLeaf, StopLeaf, StopReason
@@ -31,6 +30,7 @@ from kube.errors import (
     TooManyRequests,
     Transient,
 )
+from kube.throttle import Throttle
 
 Tell = Callable[[facts.Fact], None]
 FIRST_WAIT, MOST_WAIT = 0.5, 30.0

@@ -15,10 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kube.informers import Informer
-from kube.queueing import Done, Result, WorkQueue
-from kube.throttle import Throttle
-
 from engine.artifacts.locations import LOCAL_REPOSITORY, Locations
 from engine.core import facts
 from engine.core.phases import NodeType
@@ -35,7 +31,10 @@ from engine.runtime.timers import Timers
 from kube import queueing, resources
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, Selector, WatchEvent
+from kube.informers import Informer
+from kube.queueing import Done, Result, WorkQueue
 from kube.service import Service
+from kube.throttle import Throttle
 
 FINISHED = {"Succeeded", "Failed", "Error"}
 

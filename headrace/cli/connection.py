@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from kube.http import HttpCluster
 
 from headrace.local import instance
+from kube.http import HttpCluster
 
 P = ParamSpec("P")
 R = TypeVar("R")
