@@ -13,6 +13,7 @@ from typing import Any
 
 from lang import govaluate, tag_expr, tag_text
 from lang.errors import ErrorKind, LangError
+from lang.expr.values import Int64
 from lang.govaluate import lexer
 
 
@@ -29,8 +30,8 @@ def variables(cron_workflow: Mapping[str, Any]) -> dict[str, Any]:
         "cronworkflow.annotations": labels,
         "cronworkflow.labels.json": labels,
         "cronworkflow.annotations.json": labels,
-        "cronworkflow.failed": int(status.get("failed") or 0),
-        "cronworkflow.succeeded": int(status.get("succeeded") or 0),
+        "cronworkflow.failed": Int64(status.get("failed") or 0),
+        "cronworkflow.succeeded": Int64(status.get("succeeded") or 0),
         "cronworkflow.lastScheduledTime": datetime.fromisoformat(scheduled) if scheduled else None,
     }
 

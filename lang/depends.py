@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from lang import depends_logic
@@ -83,7 +83,7 @@ class Logic:
         """Whether the task runs. Raises LangError where the logic is no boolean expression."""
         if self._compiled is not None:
             return self._compiled(results)
-        return depends_logic.evaluate_any(self.text, {k: asdict(v) for k, v in results.items()})
+        return depends_logic.evaluate_any(self.text, results)
 
     def decide(self, node_of: Callable[[str], Node | None]) -> bool | None:
         """As `eval` over nodes; None while a named task or one of its hooks is not finished."""

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from lang.errors import ErrorKind, LangError
+from lang import expr
+from lang.errors import LangError
+from lang.expr.values import Struct
 
 # Result names, and the field of `depends.TaskResult` each one reads.
 RESULTS: Mapping[str, str] = {
@@ -24,6 +26,7 @@ RESULTS: Mapping[str, str] = {
     "AnySucceeded": "any_succeeded",
     "AllFailed": "all_failed",
 }
+_TYPE = "controller.TaskResults"  # as messages name it
 Program = Callable[[Mapping[str, Any]], bool]
 
 _TOKEN = re.compile(r"\s*(?:(&&|\|\||!|\(|\))|([a-zA-Z][-a-zA-Z0-9]*)\.([A-Z][a-zA-Z]+)(?![\w.-]))")
@@ -114,6 +117,18 @@ class _Parser:
         return False
 
 
-def evaluate_any(text: str, results: Mapping[str, Mapping[str, bool]]) -> bool:
+def evaluate_any(text: str, results: Mapping[str, Any]) -> bool:
     """The value of logic that is not ordinary, by expr-lang, where `-` in names reads as `_`."""
-    raise LangError(ErrorKind.UNAVAILABLE, "expressions are not there yet", 0)
+    source = text.replace("-", "_")
+    names = {task.replace("-", "_"): _struct(result) for task, result in results.items()}
+    try:
+        return expr.compile(source, site="depends").holds(names)
+    except LangError as error:
+        if error.message.startswith("unable to "):
+            raise
+        message = f"unable to evaluate expression '{source}': {error.message}"
+        raise LangError(error.kind, message, error.position) from None
+
+
+def _struct(result: Any) -> Struct:
+    return Struct(_TYPE, {name: getattr(result, field) for name, field in RESULTS.items()})

@@ -76,7 +76,7 @@ def missing(source: str, scope: Mapping[str, Any], functions: Container[str]) ->
 def _missing_member(chain: Chain, scope: Mapping[str, Any]) -> str | None:
     node: Any = scope[chain.parts[0]]
     for index, part in enumerate(chain.parts[1:], 1):
-        if isinstance(node, dict) and part in node:
+        if isinstance(node, dict) and part in node and part not in getattr(node, "inherited", ()):
             node = node[part]
             continue
         return None if chain.optional[index] else ".".join(chain.parts[: index + 1])

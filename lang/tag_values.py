@@ -71,16 +71,25 @@ def nest(variables: Mapping[str, Any]) -> dict[str, Any]:
         node = tree
         for part in parts[:-1]:
             child = node.get(part)
-            if not isinstance(child, _Level):
-                child = node[part] = _Level()
+            if not isinstance(child, Level):
+                child = node[part] = Level(child if isinstance(child, dict) else {})
             node = child
-        if not isinstance(node.get(parts[-1]), _Level):
+        if not isinstance(node.get(parts[-1]), Level):
             node[parts[-1]] = variables[name]
     return tree
 
 
-class _Level(dict[str, Any]):
-    """A map made of dotted names, told apart from a value that is a map."""
+class Level(dict[str, Any]):
+    """A map made of dotted names, told apart from a value that is a map.
+
+    `inherited`: the members that a value gave it which stood at the same name.
+    """
+
+    __slots__ = ("inherited",)
+
+    def __init__(self, value: Mapping[str, Any]) -> None:
+        super().__init__(value)
+        self.inherited = frozenset(value)
 
 
 def simple(tag: Tag, scope: Scope, policy: Policy, shown: str) -> str | None:

@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lang.errors import ErrorKind, LangError
+from lang import expr
+from lang.expr import values
+
+_PIECES = (
+    ("-", "_"),
+    ("&&", ' + "&&" + '),
+    ("||", ' + "||" + '),
+    ("(", '"("+'),
+    (")", '+")"'),
+)
 
 
 def evaluate(text: str, names: Mapping[str, str]) -> str:
     """The translated text. Raises LangError with expr-lang's message."""
-    raise LangError(ErrorKind.SYNTAX, f"not a condition: {text}", 0)
+    for written, joined in _PIECES:
+        text = text.replace(written, joined)
+    return values.go_text(expr.compile(text, site="conditions").eval(names))
