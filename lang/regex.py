@@ -7,6 +7,8 @@ Go's regexp refuses is refused, and none can make matching slow.
 from __future__ import annotations
 
 import functools
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import re2
@@ -46,8 +48,78 @@ class Pattern:
         """Whether the pattern matches anywhere in `text`."""
         return self._compiled.search(text) is not None
 
+    def find(self, text: str) -> str | None:
+        """The leftmost match."""
+        match = self._compiled.search(text)
+        return None if match is None else str(match.group())
+
+    def find_all(self, text: str, limit: int = -1) -> list[str]:
+        """The matches from left to right, at most `limit` unless it is negative."""
+        return [str(match.group()) for match in self._matches(text, limit)]
+
+    def replace(self, text: str, template: str, *, literal: bool = False) -> str:
+        """All matches replaced; `$1`, `${name}` stand for groups unless `literal`."""
+        parts: list[str] = []
+        at = 0
+        for match in self._matches(text, -1):
+            parts.append(text[at : match.start()])
+            parts.append(template if literal else _expanded(template, match))
+            at = match.end()
+        return "".join([*parts, text[at:]])
+
+    def split(self, text: str, limit: int = -1) -> list[str]:
+        """The texts between the matches, at most `limit` of them unless it is negative."""
+        if limit == 0:
+            return []
+        if self.source and not text:
+            return [""]
+        parts: list[str] = []
+        start = end = 0
+        for match in self._matches(text, -1):
+            if 0 < limit == len(parts) + 1:
+                break
+            end = match.start()
+            if match.end() != 0:
+                parts.append(text[start:end])
+            start = match.end()
+        return [*parts, text[start:]] if end != len(text) else parts
+
+    def _matches(self, text: str, limit: int) -> Iterator[Any]:
+        """As Go iterates: an empty match next to the one before it does not count."""
+        last = -1
+        for count, match in enumerate(self._compiled.finditer(text)):
+            if 0 <= limit <= count:
+                return
+            if match.start() == match.end() == last:
+                continue
+            last = match.end()
+            yield match
+
     def __str__(self) -> str:
         return self.source
+
+
+_REFERENCE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))")
+
+
+def _expanded(template: str, match: Any) -> str:
+    """Go's `Expand`: an unknown group is empty."""
+
+    def group(reference: re.Match[str]) -> str:
+        name = reference.group(1) or reference.group(2)
+        if name is None:
+            return "$"
+        try:
+            return str(match.group(int(name) if name.isdigit() else name) or "")
+        except (IndexError, KeyError, re2.error):
+            return ""
+
+    return _REFERENCE.sub(group, template)
+
+
+def quote(text: str) -> str:
+    """The pattern that matches just this text: `regexp.QuoteMeta`."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
 
 
 @functools.lru_cache(maxsize=64)

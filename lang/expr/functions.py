@@ -9,7 +9,6 @@ import functools
 from typing import Any
 
 from lang import gojson
-from lang.errors import ErrorKind, LangError
 from lang.expr import builtins, jsonpath_call, types, values
 from lang.expr.types import Type
 from lang.expr.values import Function
@@ -28,20 +27,7 @@ def sprig() -> dict[str, Function]:
     """Sprig's functions by name. Those that reach outside (env, DNS) are not there."""
     from lang import sprig as library
 
-    return {
-        name: Function(name, functools.partial(_sprig_call, name, call))
-        for name, call in library.FUNCTIONS.items()
-    }
-
-
-def _sprig_call(name: str, call: Any, *arguments: Any) -> Any:
-    try:
-        return call(*arguments)
-    except LangError:
-        raise
-    except TypeError as error:
-        text = f"invalid arguments to call {name}"
-        raise LangError(ErrorKind.TYPE, text) from error
+    return {name: Function(name, call) for name, call in library.FUNCTIONS.items()}
 
 
 class _Sprig(dict[str, Any]):

@@ -24,7 +24,8 @@ def find(base: Any, name: str) -> Function | None:
         case Header():
             method = HEADER.get(name)
         case _:
-            return None
+            of_object = getattr(base, "method", None)
+            method = of_object(name) if callable(of_object) else None
     if method is None:
         return None
     return Function(name, lambda *arguments: method(base, *arguments))

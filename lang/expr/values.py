@@ -11,16 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from lang import duration as durations
-from lang import regex, strconv
+from lang import gotime, regex, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Duration:
-    """A Go duration in nanoseconds."""
-
-    nanoseconds: int
+from lang.gotypes import Duration, Int64, Strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +35,6 @@ class Function:
         self.name = name
         self.call = call
         self.type = type
-
-
-class Int64(int):
-    """A Go int64, told apart from an int by messages only."""
-
-    __slots__ = ()
-
-
-class Strings(list[str]):
-    """A Go []string, told apart from a list of anything by messages."""
-
-    __slots__ = ()
 
 
 class Struct(dict[str, Any]):
@@ -412,13 +393,7 @@ def _scalar(value: Any) -> str:
             return strconv.format_float_g(value)
         case bytes():
             return "[" + " ".join(map(str, value)) + "]"
-        case Duration():
-            return durations.format_ns(value.nanoseconds)
         case datetime():
-            return value.strftime("%Y-%m-%d %H:%M:%S") + _zone(value)
+            return gotime.string(value)
         case _:
             return str(value)
-
-
-def _zone(value: datetime) -> str:
-    return f" {value.strftime('%z')} {value.tzname() or 'UTC'}"

@@ -1,0 +1,93 @@
+"""Dictionary functions. Source: sprig `dict.go`, mergo. `set`, `unset` and `merge` change their
+first argument, as they do there; a template works on a copy of its data when it names one.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from lang.sprig import casting
+from lang.sprig.registry import Table, fail, takes
+
+CHANGING = frozenset(["set", "unset", "merge", "mergeOverwrite", "mustMerge", "mustMergeOverwrite"])
+
+
+def _dict(*pairs: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for index in range(0, len(pairs), 2):
+        value = pairs[index + 1] if index + 1 < len(pairs) else ""
+        found[casting.text(pairs[index])] = value
+    return found
+
+
+def _set(target: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    target[key] = value
+    return target
+
+
+def _unset(target: dict[str, Any], key: str) -> dict[str, Any]:
+    target.pop(key, None)
+    return target
+
+
+def _keys(*tables: dict[str, Any]) -> list[str]:
+    return [key for table in tables for key in table]
+
+
+def _merge(target: dict[str, Any], *sources: dict[str, Any]) -> dict[str, Any]:
+    for source in sources:
+        _fill(target, source, overwrite=False)
+    return target
+
+
+def _merge_overwrite(target: dict[str, Any], *sources: dict[str, Any]) -> dict[str, Any]:
+    for source in sources:
+        _fill(target, source, overwrite=True)
+    return target
+
+
+def _fill(target: dict[str, Any], source: dict[str, Any], *, overwrite: bool) -> None:
+    for key, value in source.items():
+        mine = target.get(key)
+        if isinstance(mine, dict) and isinstance(value, dict):
+            _fill(mine, value, overwrite=overwrite)
+        elif (overwrite and not casting.is_empty(value)) or casting.is_empty(mine):
+            target[key] = copy.deepcopy(value)
+
+
+def _dig(*arguments: Any) -> Any:
+    if len(arguments) < 3:
+        raise fail("dig needs at least three arguments")
+    *keys, default, table = arguments
+    node: Any = table
+    for key in keys:
+        if not isinstance(node, dict):
+            from lang.expr import values
+
+            raise values.conversion(node, "map[string]interface {}")
+        if key not in node:
+            return default
+        node = node[key]
+    return node
+
+
+TABLE: Table = {
+    "dict": takes("a*", _dict),
+    "get": takes("ms", lambda table, key: table.get(key, "")),
+    "set": takes("msa", _set),
+    "unset": takes("ms", _unset),
+    "hasKey": takes("ms", lambda table, key: key in table),
+    "pluck": takes("sm*", lambda key, *tables: [t[key] for t in tables if key in t]),
+    "keys": takes("m*", _keys),
+    "values": takes("m", lambda table: list(table.values())),
+    "pick": takes("ms*", lambda table, *names: {k: table[k] for k in names if k in table}),
+    "omit": takes("ms*", lambda table, *names: {k: v for k, v in table.items() if k not in names}),
+    "merge": takes("mm*", _merge),
+    "mustMerge": takes("mm*", _merge),
+    "mergeOverwrite": takes("mm*", _merge_overwrite),
+    "mustMergeOverwrite": takes("mm*", _merge_overwrite),
+    "dig": takes("a*", _dig),
+    "deepCopy": takes("a", copy.deepcopy),
+    "mustDeepCopy": takes("a", copy.deepcopy),
+}

@@ -1,0 +1,115 @@
+"""JSON and base64/base32. Source: sprig `defaults.go`, `strings.go`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from typing import Any
+
+from lang import gojson, strconv
+from lang.errors import LangError
+from lang.gotypes import Duration
+from lang.sprig.registry import Table, bounded, fail, takes
+
+
+def _decode(decoder: Callable[[bytes], bytes], name: str) -> Callable[[str], str]:
+    """A text that is not encoded gives the error's text, as sprig does."""
+
+    def run(text: str) -> str:
+        data = text.encode()
+        try:
+            return decoder(data).decode(errors="replace")
+        except (binascii.Error, ValueError):
+            return f"illegal {name} data at input byte {_wrong_at(data, name)}"
+
+    return run
+
+
+def _wrong_at(data: bytes, name: str) -> int:
+    good = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    if name == "base64":
+        good = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    for index, byte in enumerate(data):
+        if byte not in good:
+            return index
+    return len(data) - len(data) % (4 if name == "base64" else 8)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case bool():
+            return value
+        case float():
+            if value != value or abs(value) == float("inf"):
+                raise fail(f"json: unsupported value: {strconv.format_float(value)}")
+            return gojson.RawFloat(strconv.format_float_json(value))
+        case Duration():
+            return value.nanoseconds
+        case _:
+            return (
+                value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
+            )
+
+
+def _compact(value: Any) -> str:
+    text = gojson.marshal(_plain(value))
+    bounded(len(text))
+    return text
+
+
+def _raw(value: Any) -> str:
+    text = gojson.dumps(_plain(value), sort_keys=True)
+    bounded(len(text))
+    return text
+
+
+def _pretty(value: Any) -> str:
+    tree = _whole_numbers(value)
+    text = gojson.escape_html(json.dumps(tree, indent=2, ensure_ascii=False, sort_keys=True))
+    bounded(len(text))
+    return text
+
+
+def _whole_numbers(value: Any) -> Any:
+    match _plain(value) if isinstance(value, float) else value:
+        case dict():
+            return {str(key): _whole_numbers(item) for key, item in value.items()}
+        case list():
+            return [_whole_numbers(item) for item in value]
+        case float():
+            number = float(value)
+            return int(number) if number.is_integer() and abs(number) < 1e21 else number
+        case _:
+            return _plain(value)
+
+
+def _parse(text: str) -> Any:
+    from lang.expr import jsonpath_call
+
+    return jsonpath_call.plain_floats(gojson.parse(text))
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return _parse(text)
+    except LangError:
+        return None
+
+
+TABLE: Table = {
+    **dict.fromkeys(("toJson", "mustToJson"), takes("a", _compact)),
+    **dict.fromkeys(("toRawJson", "mustToRawJson"), takes("a", _raw)),
+    **dict.fromkeys(("toPrettyJson", "mustToPrettyJson"), takes("a", _pretty)),
+    "fromJson": takes("s", _from_json),
+    "mustFromJson": takes("s", _parse),
+    "b64enc": takes("s", lambda text: base64.b64encode(text.encode()).decode()),
+    "b64dec": takes("s", _decode(lambda data: base64.b64decode(data, validate=True), "base64")),
+    "b32enc": takes("s", lambda text: base64.b32encode(text.encode()).decode()),
+    "b32dec": takes("s", _decode(base64.b32decode, "base32")),
+}

@@ -1,0 +1,116 @@
+"""List functions. Source: sprig `list.go`. Lists are copied, never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lang import gofmt
+from lang.sprig import casting
+from lang.sprig.registry import Table, fail, takes
+
+
+def _list(what: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise fail(f"Cannot {what} type {_kind(value)}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    from lang.sprig import reflection
+
+    return reflection.kind_of(value)
+
+
+def _edge(what: str, value: Any, index: int) -> Any:
+    items = _list(f"find {what} on", value)
+    return items[index] if items else None
+
+
+def _part(what: str, value: Any, part: slice) -> Any:
+    items = _list(f"find {what} on", value)
+    return items[part] if items else None
+
+
+def _same(left: Any, right: Any) -> bool:
+    return gofmt.type_name(left) == gofmt.type_name(right) and bool(left == right)
+
+
+def _uniq(value: Any) -> list[Any]:
+    found: list[Any] = []
+    for item in _list("find uniq on", value):
+        if not any(_same(item, each) for each in found):
+            found.append(item)
+    return found
+
+
+def _without(value: Any, *unwanted: Any) -> list[Any]:
+    return [
+        item
+        for item in _list("find without on", value)
+        if not any(_same(item, each) for each in unwanted)
+    ]
+
+
+def _has(needle: Any, value: Any) -> bool:
+    if value is None:
+        return False
+    return any(_same(needle, item) for item in _list("find has on", value))
+
+
+def _slice(value: Any, *bounds: Any) -> Any:
+    if not isinstance(value, list):
+        raise fail(f"list should be type of slice or array but {_kind(value)}")
+    if not value:
+        return None
+    low = casting.to_int(bounds[0]) if bounds else 0
+    high = casting.to_int(bounds[1]) if len(bounds) > 1 else len(value)
+    if high > len(value) or low < 0 or low > high:
+        raise fail("reflect.Value.Slice: slice index out of bounds")
+    return value[low:high]
+
+
+def _concat(*values: Any) -> list[Any]:
+    return [item for value in values for item in _list("concat", value)]
+
+
+def _chunk(size: int, value: Any) -> list[Any]:
+    items = _list("chunk", value)
+    if size < 1:
+        raise fail("runtime error: integer divide by zero" if size == 0 else "negative chunk size")
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def _compact(value: Any) -> list[Any]:
+    return [item for item in _list("compact on", value) if not casting.is_empty(item)]
+
+
+_PLAIN: Table = {
+    "append": takes("aa", lambda value, item: [*_list("push on", value), item]),
+    "prepend": takes("aa", lambda value, item: [item, *_list("prepend on", value)]),
+    "first": takes("a", lambda value: _edge("first", value, 0)),
+    "last": takes("a", lambda value: _edge("last", value, -1)),
+    "rest": takes("a", lambda value: _part("rest", value, slice(1, None))),
+    "initial": takes("a", lambda value: _part("initial", value, slice(None, -1))),
+    "reverse": takes("a", lambda value: _list("find reverse on", value)[::-1]),
+    "uniq": takes("a", _uniq),
+    "without": takes("aa*", _without),
+    "has": takes("aa", _has),
+    "slice": takes("aa*", _slice),
+    "chunk": takes("ia", _chunk),
+    "compact": takes("a", _compact),
+}
+
+
+def _must(name: str) -> str:
+    return "must" + name[0].upper() + name[1:]
+
+
+TABLE: Table = {
+    "list": takes("a*", lambda *values: list(values)),
+    "tuple": takes("a*", lambda *values: list(values)),
+    "concat": takes("a*", _concat),
+    "push": _PLAIN["append"],
+    "mustPush": _PLAIN["append"],
+    **_PLAIN,
+    **{_must(name): function for name, function in _PLAIN.items()},
+}

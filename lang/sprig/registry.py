@@ -1,0 +1,52 @@
+"""How sprig's functions are written down: what each takes, and the call.
+
+A signature is letters, one for each parameter: `s` string, `i` int, `f` float64, `b` bool, `m` map
+with string keys, `a` anything; a last `*` repeats the letter before it. Templates check arguments
+by it; expressions only count them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function. `rest`: the kind of all further arguments, None where there are none."""
+
+    call: Callable[..., Any]
+    parameters: str
+    rest: str | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The value. Raises LangError for a wrong number of arguments and what the call raises."""
+        least = len(self.parameters)
+        if len(arguments) < least or (self.rest is None and len(arguments) > least):
+            text = f"invalid number of arguments: expected {least}, got {len(arguments)}"
+            raise LangError(ErrorKind.TYPE, text)
+        return self.call(*arguments)
+
+
+Table = Mapping[str, Function]
+
+
+def takes(signature: str, call: Callable[..., Any]) -> Function:
+    """The function with a signature as in this module's docstring."""
+    if signature.endswith("*"):
+        return Function(call, signature[:-2], signature[-2])
+    return Function(call, signature)
+
+
+def fail(message: str) -> LangError:
+    """What a sprig function returns or panics with."""
+    return LangError(ErrorKind.VALUE, message)
+
+
+def bounded(size: int) -> None:
+    """Raise LangError(LIMIT) before a result of this many characters or items is made."""
+    if size > DEFAULT_LIMITS.result:
+        raise LangError(ErrorKind.LIMIT, "the result is too large")
