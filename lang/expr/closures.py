@@ -126,8 +126,10 @@ class Compiler:
             if value is not (not stop):
                 raise self.placed(values.conversion(value, "bool"), node)
             value = right(frame)
-            if value is True or value is False:
-                return bool(value)
+            if value is True:
+                return True
+            if value is False:
+                return False
             raise self.placed(values.conversion(value, "bool"), node)
 
         return run

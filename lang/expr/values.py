@@ -13,7 +13,9 @@ from typing import Any
 
 from lang import gotime, regex, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
-from lang.gotypes import Duration, Int64, Strings
+from lang.gotypes import Duration as Duration
+from lang.gotypes import Int64 as Int64
+from lang.gotypes import Strings as Strings
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,8 @@ def _test(match: re.Match[str]) -> Test:
         if _wild(part):
             break
         given += 1
-    low = Version(*(int(p) if i < given else 0 for i, p in enumerate(numbers)), pre or "")
+    major, minor, patch = (int(p or 0) if i < given else 0 for i, p in enumerate(numbers))
+    low = Version(major, minor, patch, pre or "")
     span = _RANGES.get(operator, _RANGES[""])
     compare = span(low, given)
 
