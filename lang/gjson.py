@@ -26,11 +26,14 @@ class Result:
     exists: bool
     type: str
     value: Any
+    written: str | None = None  # the text, where the value cannot carry it
 
     @property
     def raw(self) -> str:
         """As JSON text; empty for nothing."""
-        return gojson.dumps(self.value) if self.exists else ""
+        if self.written is not None:
+            return self.written
+        return raw_of(self.value) if self.exists else ""
 
     @property
     def string(self) -> str:
@@ -42,6 +45,8 @@ class Result:
                 return number_text(self.value)
             case "Null":
                 return ""
+            case "True" | "False":
+                return self.type.lower()
             case _:
                 return self.raw
 
@@ -66,6 +71,48 @@ def result_of(value: Any) -> Result:
             return NOTHING
 
 
+def raw_of(value: Any) -> str:
+    """A value as JSON text: as it was written where the value knows, else compact."""
+    raw = getattr(value, "raw", None)
+    if raw is not None:
+        return str(raw)
+    match value:
+        case list():
+            return "[" + ",".join(map(raw_of, value)) + "]"
+        case dict():
+            pairs = (f"{gojson.dumps(str(k))}:{raw_of(v)}" for k, v in value.items())
+            return "{" + ",".join(pairs) + "}"
+        case _:
+            return gojson.dumps(value)
+
+
+def truth(found: Result) -> bool:
+    """gjson's Bool()."""
+    match found.value:
+        case bool():
+            return found.value
+        case str():
+            return strconv.parse_bool(found.value.lower()) or False
+        case int() | float():
+            return found.value != 0
+        case _:
+            return False
+
+
+def float_text(found: Result) -> str:
+    """gjson's Float(), as Go prints it."""
+    match found.value:
+        case bool():
+            return "1" if found.value else "0"
+        case str():
+            number = strconv.parse_float(found.value)
+            return strconv.format_float(number or 0.0)
+        case int() | float():
+            return strconv.format_float(float(found.value))
+        case _:
+            return "0"
+
+
 def get(document: Any, path: str) -> Result:
     """What `path` finds in a parsed document. Never raises for odd paths: they find nothing.
 
@@ -80,7 +127,7 @@ def number_text(value: float) -> str:
     """A number as gjson's String(): the digits as written when they are an integer."""
     raw = gojson.dumps(value)
     digits = raw[1:] if raw.startswith("-") else raw
-    if digits.isdigit():
+    if digits.isdigit() or not digits:
         return raw
     return strconv.format_float(float(value))
 
@@ -128,7 +175,7 @@ class _Compiler:
                 return found
         if path.startswith("!"):
             return self._literal(path)
-        if path.startswith(".."):
+        if path.startswith("..") and len(path) > 2:
             return self._lines(path)
         part = split(path)
         if part.each or part.query:
@@ -214,15 +261,9 @@ class _Compiler:
         as_object = path[0] == "{"
 
         def step(value: Any) -> Any:
-            found: Any = {} if as_object else []
-            for name, select in selectors:
-                part = select(value)
-                if part is MISSING:
-                    continue
-                if as_object:
-                    found[name] = part
-                else:
-                    found.append(part)
+            parts = [(name, select(value)) for name, select in selectors]
+            present = [(name, part) for name, part in parts if part is not MISSING]
+            found: Any = dict(present) if as_object else [part for _, part in present]
             return found if then is None else then(found)
 
         return step
@@ -261,7 +302,7 @@ def _child(value: Any, key: str, *, pattern: bool) -> Any:
             return value.get(key, MISSING)
         match = gjson_query.matcher(key)
         return next((v for k, v in value.items() if match(k)), MISSING)
-    if isinstance(value, list) and key.isdigit() and (key == "0" or key[0] != "0"):
+    if isinstance(value, list) and key.isascii() and key.isdigit():
         index = int(key) if len(key) < 19 else len(value)
         return value[index] if index < len(value) else MISSING
     return MISSING
@@ -402,8 +443,12 @@ def _entry(text: str) -> tuple[str, str]:
 
 
 def _last_name(path: str) -> str:
-    last = path.replace("|", ".").rsplit(".", 1)[-1]
-    return "_" if not last or last[0] in "#@!{[" else last
+    start = 0
+    for at, character in enumerate(path):
+        if character in ".|" and path[at - 1 : at] != "\\":
+            start = at + 1
+    last = path[start:]
+    return "_" if not last or last[0] in "#@!{[" or last.endswith(")") else last
 
 
 def _inside_quotes(text: str, at: int) -> bool:

@@ -78,7 +78,7 @@ def _reverse(value: Any, _: Any) -> Any:
 def _keys(value: Any, _: Any) -> Any:
     if isinstance(value, dict):
         return list(value)
-    return [None] * len(value) if isinstance(value, list) else []
+    return [None] * (len(value) if isinstance(value, list) else 1)
 
 
 def _values(value: Any, _: Any) -> Any:
@@ -110,15 +110,35 @@ def _join(value: Any, _: Any) -> Any:
     return found
 
 
+def _ugly(value: Any, _: Any) -> Any:
+    from lang import gjson_text
+    from lang.gjson import raw_of
+
+    if not isinstance(value, (dict, list)):
+        return value
+    found = gjson_text.Object(value) if isinstance(value, dict) else gjson_text.Array(value)
+    found.raw = gjson_text.compact(raw_of(value))
+    return found
+
+
+def _pretty(value: Any, options: Any) -> Any:
+    from lang import gjson_pretty
+
+    return gjson_pretty.formatted(value, options if isinstance(options, dict) else {})
+
+
 def _tostr(value: Any, _: Any) -> Any:
-    return gojson.dumps(value)
+    from lang.gjson import raw_of
+
+    return raw_of(value)
 
 
 def _fromstr(value: Any, _: Any) -> Any:
     from lang.gjson import MISSING
 
+    text = value if isinstance(value, str) else gojson.dumps(value)
     try:
-        return gojson.parse(value) if isinstance(value, str) else MISSING
+        return gojson.parse(text)
     except LangError:
         return MISSING
 
@@ -154,8 +174,8 @@ def _dig(value: Any, select: Any) -> Any:
 TABLE: dict[str, Modifier] = {
     "this": _this,
     "valid": _this,
-    "ugly": _this,
-    "pretty": _this,
+    "ugly": _ugly,
+    "pretty": _pretty,
     "reverse": _reverse,
     "keys": _keys,
     "values": _values,

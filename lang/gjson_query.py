@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from lang import gojson
+from lang import gojson, strconv
 from lang.errors import LangError
 
 Test = Callable[[Any], bool]
@@ -22,13 +22,13 @@ def compile_query(query: str, compile_path: Compile) -> Test:
     select = compile_path(path) if path else None
     if operator and operand.startswith("~"):
         return _tilde(select, operator, operand)
-    wanted = _operand(operand) if operator else None
+    compare = _comparison(operator, _operand(operand)) if operator else None
 
     def test(item: Any) -> bool:
         value = item if select is None else select(item)
         if not _present(value):
             return False
-        return True if not operator else _compare(value, operator, wanted)
+        return compare is None or compare(value)
 
     return test
 
@@ -57,19 +57,19 @@ def _parts(query: str) -> tuple[str, str, str]:
     return query, "", ""
 
 
-def _operand(text: str) -> Any:
-    if text.startswith('"'):
-        end = text.find('"', 1)
-        while end > 0 and text[end - 1] == "\\":
-            end = text.find('"', end + 1)
-        try:
-            return gojson.parse(text[: end + 1]) if end > 0 else text[1:]
-        except LangError:
-            return text[1:end]
-    try:
-        return gojson.parse(text)
-    except LangError:
+def _operand(text: str) -> str:
+    """The text to compare with: quotes are taken off, so that `1` and `"1"` are the same."""
+    if not text.startswith('"'):
         return text
+    end = text.find('"', 1)
+    while end > 0 and text[end - 1] == "\\":
+        end = text.find('"', end + 1)
+    if end < 0:
+        return text[1:]
+    try:
+        return str(gojson.parse(text[: end + 1]))
+    except LangError:
+        return text[1:end]
 
 
 def _present(value: Any) -> bool:
@@ -83,18 +83,28 @@ def _tilde(select: Callable[[Any], Any] | None, operator: str, operand: str) -> 
     def test(item: Any) -> bool:
         value = item if select is None else select(item)
         present = _present(value)
+        if not present:
+            return False
         match wanted:
             case "*":
-                same = present
+                holds = present
             case "null":
-                same = not present or value is None
-            case "true" | "false":
-                same = _truthy(value, present=present) == (wanted == "true")
+                holds = value is None
+            case "true":
+                holds = _truthy(value, present=present)
+            case "false":
+                holds = _falsy(value)
             case _:
-                same = False
-        return same != (operator == "!=")
+                return False
+        return _constant(holds, operator, "true")
 
     return test
+
+
+def _falsy(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lower() in {"0", "f", "false"}
+    return value is None or value is False or (isinstance(value, (int, float)) and value == 0)
 
 
 def _truthy(value: Any, *, present: bool) -> bool:
@@ -109,38 +119,40 @@ def _truthy(value: Any, *, present: bool) -> bool:
     return False
 
 
-def _compare(value: Any, operator: str, wanted: Any) -> bool:
-    if isinstance(value, str):
-        text = wanted if isinstance(wanted, str) else gojson.dumps(wanted)
-        match operator:
-            case "%":
-                return matcher(text)(value)
-            case "!%":
-                return not matcher(text)(value)
-        return isinstance(wanted, str) and _ordered(value, operator, wanted)
-    if isinstance(value, bool) or value is None:
-        return _constant(value, operator, wanted)
-    if isinstance(value, (int, float)):
-        number = isinstance(wanted, (int, float)) and not isinstance(wanted, bool)
-        return number and _ordered(float(value), operator, float(wanted))
-    return False
+def _comparison(operator: str, wanted: str) -> Test:
+    """Texts by the operand's text, numbers by its number, true and false by its word."""
+    number = strconv.parse_float(wanted) or 0.0
+    glob = matcher(wanted) if operator in {"%", "!%"} else None
+
+    def test(value: Any) -> bool:
+        if isinstance(value, str):
+            if glob is not None:
+                return glob(value) == (operator == "%")
+            return _ordered(value, operator, wanted)
+        if isinstance(value, bool):
+            return _constant(value, operator, wanted)
+        if isinstance(value, (int, float)):
+            return _ordered(float(value), operator, number)
+        return False
+
+    return test
 
 
-def _constant(value: Any, operator: str, wanted: Any) -> bool:
-    same = type(value) is type(wanted) and value == wanted
+def _constant(value: bool, operator: str, wanted: str) -> bool:
+    word, other = ("true", "false") if value else ("false", "true")
     match operator:
         case "=" | "==":
-            return same
+            return wanted == word
         case "!=":
-            return not same
-        case ">":
-            return value is True and wanted is False
+            return wanted != word
+        case ">" if value:
+            return wanted == other
+        case "<" if not value:
+            return wanted == other
         case ">=":
-            return value is True
-        case "<":
-            return value is False and wanted is True
+            return value
         case "<=":
-            return value is False
+            return not value
         case _:
             return False
 

@@ -13,7 +13,7 @@ from lang import gojson, sandbox, strconv
 from lang.errors import ErrorKind, LangError
 
 
-def transform(program: str, document: Any) -> dict[str, Any]:
+def transform(program: str, document: Any) -> dict[str, Any] | None:
     """The first output over a JSON object, which must be an object. Raises LangError."""
     if document is not None and not isinstance(document, dict):
         kind = gojson.type_name(document)
@@ -23,9 +23,11 @@ def transform(program: str, document: Any) -> dict[str, Any]:
     if not found:
         raise LangError(ErrorKind.VALUE, "no output available from the jq command execution")
     value = found[0]
-    if not isinstance(value, dict) and not (value is None and document is None):
+    if value is None and document is None:
+        return None
+    if not isinstance(value, dict):
         raise LangError(ErrorKind.TYPE, "jq transformation output must be a JSON object")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def output(program: str, document: Any) -> str:

@@ -24,10 +24,10 @@ def _compiled(path: str) -> Any:
     if len(path) > DEFAULT_LIMITS.source:
         raise LangError(ErrorKind.LIMIT, "path is too long", 0)
     from jsonpath_ng.exceptions import JSONPathError
-    from jsonpath_ng.ext.parser import ExtentedJsonPathParser
+    from jsonpath_ng.ext.parser import ExtendedJsonPathParser
 
     try:
-        return ExtentedJsonPathParser().parse(path)
+        return ExtendedJsonPathParser().parse(path)
     except (JSONPathError, AttributeError, ValueError, TypeError) as error:
         raise LangError(ErrorKind.SYNTAX, f"JSONPath {path!r}: {error}", 0) from error
 

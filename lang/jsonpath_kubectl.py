@@ -138,9 +138,9 @@ def _path(text: str, position: int) -> Select:
         at = 1
     while at < len(text):
         if text.startswith("..", at):
-            name = _NAME.match(text, at + 2)
-            wanted = name.group() if name else "*"
-            at = name.end() if name else at + 2
+            match = _NAME.match(text, at + 2)
+            wanted = match.group() if match else "*"
+            at = match.end() if match else at + 2
             steps.append(_recursive(wanted))
         elif text[at] == ".":
             at += 1

@@ -19,7 +19,9 @@ _QUERY = frozenset("|#@*?")
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
+    """One component of a path."""
+
     text: str
     forced: bool  # `:key`: a key even where it looks like an index
 
@@ -29,9 +31,11 @@ def set(document: Any, path: str, value: Any) -> Any:
 
     Raises LangError(VALUE) for a path that does not fit the document, LIMIT for absurd ones.
     """
-    parts, query = _parse(path)
+    parts, query = parse(path)
     if query:
         return _set_matches(document, path, value)
+    if parts[0].text == "-1" and not isinstance(document, (dict, list)):
+        return {"-1": _put(None, parts[1:], value)}
     return _put(document, parts, value)
 
 
@@ -42,17 +46,17 @@ def set_raw(document: Any, path: str, json_text: str) -> Any:
 
 def delete(document: Any, path: str) -> Any:
     """The document without what is at `path`; a missing path changes nothing."""
-    parts, _ = _parse(path)
+    parts, _ = parse(path)
     return _remove(document, parts)
 
 
-def _parse(path: str) -> tuple[list[_Part], bool]:
+def parse(path: str) -> tuple[list[Part], bool]:
     """The components, and whether gjson must look them up."""
     if not path:
         raise LangError(ErrorKind.VALUE, "path cannot be empty", 0)
     if len(path) > DEFAULT_LIMITS.source:
         raise LangError(ErrorKind.LIMIT, "path is too long", 0)
-    parts: list[_Part] = []
+    parts: list[Part] = []
     text: list[str] = []
     forced = query = False
     i = 0
@@ -62,7 +66,7 @@ def _parse(path: str) -> tuple[list[_Part], bool]:
             i += 1
             text.append(path[i])
         elif character == ".":
-            parts.append(_Part("".join(text), forced))
+            parts.append(Part("".join(text), forced))
             text, forced = [], False
         elif character == ":" and not text and not forced:
             forced = True
@@ -70,44 +74,55 @@ def _parse(path: str) -> tuple[list[_Part], bool]:
             query = query or character in _QUERY
             text.append(character)
         i += 1
-    parts.append(_Part("".join(text), forced))
+    parts.append(Part("".join(text), forced))
     if len(parts) > DEFAULT_LIMITS.nesting:
         raise LangError(ErrorKind.LIMIT, "path is nested too deeply", 0)
     return parts, query
 
 
-def _put(at: Any, parts: list[_Part], value: Any) -> Any:
+def _put(at: Any, parts: list[Part], value: Any) -> Any:
     if not parts:
         return value
     part, rest = parts[0], parts[1:]
-    index = _index(part)
     if isinstance(at, list):
-        return _put_item(at, part, index, rest, value)
+        return _put_item(at, part, rest, value)
     if isinstance(at, dict):
         return {**at, part.text: _put(at.get(part.text), rest, value)}
-    if index is None:
+    if index_of(part) is None:
         return {part.text: _put(None, rest, value)}
-    return _put_item([], part, index, rest, value)
+    return _put_item([], part, rest, value)
 
 
-def _put_item(
-    at: list[Any], part: _Part, index: int | None, rest: list[_Part], value: Any
-) -> list[Any]:
-    if index is None:
-        raise LangError(
-            ErrorKind.VALUE, f"cannot set array element for non-numeric key '{part.text}'", 0
-        )
+def _put_item(at: list[Any], part: Part, rest: list[Part], value: Any) -> list[Any]:
+    index = item_index(part)
     items = list(at)
     if index < 0:
         return [*items, _put(None, rest, value)]
-    if index - len(items) > MOST_PADDING:
-        raise LangError(ErrorKind.LIMIT, f"index {index} is too far beyond the list", 0)
-    items += [None] * (index + 1 - len(items))
+    items += [None] * (padding(index, len(items)) + (index >= len(items)))
     items[index] = _put(items[index], rest, value)
     return items
 
 
-def _index(part: _Part) -> int | None:
+def item_index(part: Part) -> int:
+    """The index that a component means in a list, -1 to append. Raises LangError(VALUE)."""
+    text = part.text
+    if text == "-1":
+        return -1
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        message = f"cannot set array element for non-numeric key '{text}'"
+        raise LangError(ErrorKind.VALUE, message, 0)
+    return int(text)
+
+
+def padding(index: int, size: int) -> int:
+    """How many nulls come before an index beyond a list. Raises LangError(LIMIT)."""
+    if index - size > MOST_PADDING:
+        raise LangError(ErrorKind.LIMIT, f"index {index} is too far beyond the list", 0)
+    return max(0, index - size)
+
+
+def index_of(part: Part) -> int | None:
+    """The index that a component means where a list must be made; None for a key."""
     if part.forced:
         return None
     if part.text == "-1":
@@ -115,13 +130,13 @@ def _index(part: _Part) -> int | None:
     return int(part.text) if part.text.isdigit() and len(part.text) < 10 else None
 
 
-def _remove(at: Any, parts: list[_Part]) -> Any:
+def _remove(at: Any, parts: list[Part]) -> Any:
     part, rest = parts[0], parts[1:]
     if isinstance(at, dict) and part.text in at:
         if rest:
             return {**at, part.text: _remove(at[part.text], rest)}
         return {k: v for k, v in at.items() if k != part.text}
-    index = _index(part)
+    index = index_of(part)
     if isinstance(at, list) and index is not None:
         if index < 0:
             index = len(at) - 1
@@ -135,10 +150,14 @@ def _remove(at: Any, parts: list[_Part]) -> Any:
 def _set_matches(document: Any, path: str, value: Any) -> Any:
     """Replace whatever gjson finds at the path, wherever it stands."""
     found = gjson.compiled(path)(document)
-    if found is gjson.MISSING:
+    if found is gjson.MISSING or "|" in path or "@" in path:
         return document
-    marks = _identities(found, path)
-    return _replaced(document, marks, value)
+    return replace_found(document, found, path, value)
+
+
+def replace_found(document: Any, found: Any, path: str, value: Any) -> Any:
+    """The document with `value` where the found values stand, told by identity."""
+    return _replaced(document, _identities(found, path), value)
 
 
 def _identities(found: Any, path: str) -> dict[int, Any]:

@@ -121,15 +121,12 @@ class Compiler:
 
         def run(frame: Frame) -> bool:
             value = left(frame)
-            if value is stop:
+            if value is (not stop):
+                value = right(frame)
+            elif value is stop:
                 return stop
-            if value is not (not stop):
-                raise self.placed(values.conversion(value, "bool"), node)
-            value = right(frame)
-            if value is True:
-                return True
-            if value is False:
-                return False
+            if value is True or value is False:
+                return value is True
             raise self.placed(values.conversion(value, "bool"), node)
 
         return run
