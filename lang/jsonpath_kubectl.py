@@ -12,18 +12,25 @@ from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 Select = Callable[[list[Any], Any], list[Any]]
 _NAME = re.compile(r"[^.\[\]{}\s()=!<>|,'\"]+")
+_FIELD = re.compile(r"[^.\[\]{}\s\\,&~|=<>!()]+")
 _COMPARISON = re.compile(r"^(.*?)\s*(==|!=|<=|>=|<|>)\s*(.*)$", re.DOTALL)
 
 
 class Template:
     """A compiled template: literal texts and selections, in order."""
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, source: str, parts: list[Part]) -> None:
+        self._source = source
         self._parts = parts
 
     def render(self, document: Any) -> str:
         """The text; a field that is not there is empty. Raises LangError(VALUE)."""
-        return "".join(_render(self._parts, document, document))
+        try:
+            return "".join(_render(self._parts, document, document))
+        except LangError as error:
+            where = f'error executing jsonpath "{self._source}"'
+            message = f"{where}: Error executing template: {error.message}"
+            raise LangError(error.kind, message, error.position) from None
 
 
 class Part:
@@ -71,10 +78,14 @@ def compiled(template: str) -> Template:
     """Raises LangError(SYNTAX, LIMIT)."""
     if len(template) > DEFAULT_LIMITS.source:
         raise LangError(ErrorKind.LIMIT, "template is too long", 0)
-    parts, rest = _parts(template, 0, inside=False)
+    try:
+        parts, rest = _parts(template, 0, inside=False)
+    except LangError as error:
+        message = f"error parsing jsonpath {template}, {error.message}"
+        raise LangError(error.kind, message, error.position) from None
     if rest < len(template):
         raise LangError(ErrorKind.SYNTAX, "unexpected end", rest)
-    return Template(parts)
+    return Template(template, parts)
 
 
 def _parts(template: str, at: int, *, inside: bool) -> tuple[list[Part], int]:
@@ -91,7 +102,8 @@ def _parts(template: str, at: int, *, inside: bool) -> tuple[list[Part], int]:
         at = closed + 1
         if inner == "end":
             if not inside:
-                raise LangError(ErrorKind.SYNTAX, "not in range, nothing to end", opened)
+                parts.append(Part(select=_failing("not in range, nothing to end", opened)))
+                continue
             return parts, at
         if inner.startswith("range "):
             body, at = _parts(template, at, inside=True)
@@ -116,7 +128,17 @@ def _closing(template: str, opened: int) -> int:
             quote = character
         elif character == "}":
             return i
-    raise LangError(ErrorKind.SYNTAX, "unclosed action", opened)
+    what = "unterminated array" if "[" in template[opened:] else "unclosed action"
+    raise LangError(ErrorKind.SYNTAX, what, opened)
+
+
+def _failing(message: str, position: int) -> Select:
+    """What is only wrong when it is run."""
+
+    def select(_values: list[Any], _root: Any) -> list[Any]:
+        raise LangError(ErrorKind.VALUE, message, position)
+
+    return select
 
 
 def _unquoted(text: str, position: int) -> str:
@@ -130,6 +152,12 @@ def _unquoted(text: str, position: int) -> str:
 
 def _path(text: str, position: int) -> Select:
     """A chain of steps; each takes the values so far."""
+    if re.fullmatch(r"[+-]?\d+(\.\d+)?", text):
+        number: Any = float(text) if "." in text else int(text)
+        return lambda _values, _root: [number]
+    word = re.match(r"[A-Za-z]\w*", text)
+    if word and word.group() not in {"true", "false"}:
+        return _failing(f"unrecognized identifier {word.group()}", position)
     steps: list[Select] = []
     at = 0
     if text.startswith(("$", "@")):
@@ -145,21 +173,17 @@ def _path(text: str, position: int) -> Select:
         elif text[at] == ".":
             at += 1
             name = _name(text, at)
-            if name is not None:
-                key, at = name
-                steps.append(_field(key))
+            key, at = name if name is not None else ("", at)
+            steps.append(_field(key))
         elif text[at] == "[":
             end = _bracket(text, at)
             steps.append(_subscript(text[at + 1 : end].strip(), position + at))
             at = end + 1
         else:
-            name = _name(text, at)
-            if name is None:
-                raise LangError(
-                    ErrorKind.SYNTAX, f"unrecognized character in action: {text[at]!r}", position
-                )
-            key, at = name
-            steps.append(_field(key))
+            shown = f"U+{ord(text[at]):04X} '{text[at]}'"
+            raise LangError(
+                ErrorKind.SYNTAX, f"unrecognized character in action: {shown}", position
+            )
 
     def select(values: list[Any], root: Any) -> list[Any]:
         for step in steps:
@@ -177,7 +201,7 @@ def _name(text: str, at: int) -> tuple[str, int] | None:
             key.append(text[at + 1])
             at += 2
             continue
-        found = re.compile(r"[^.\[\]{}\s\\]+").match(text, at)
+        found = _FIELD.match(text, at)
         if found is None:
             break
         key.append(found.group())
@@ -243,9 +267,10 @@ def _subscript(text: str, position: int) -> Select:
         return _field("*")
     if text.startswith("?"):
         return _filter(text[1:].strip().removeprefix("(").removesuffix(")"), position)
-    if text[:1] in {"'", '"'}:
+    if text.startswith("'"):
+        # A quoted key is read as a path: a dot in it must be escaped.
         keys = [_unquoted(part.strip(), position) for part in text.split(",")]
-        return _union([_field(key) for key in keys])
+        return _union([_path(f".{key}", position) for key in keys])
     parts = [part.strip() for part in text.split(",")]
     return _union([_slice(part, position) for part in parts])
 
@@ -261,7 +286,8 @@ def _slice(text: str, position: int) -> Select:
     try:
         numbers = [int(piece) if piece else None for piece in pieces]
     except ValueError:
-        raise LangError(ErrorKind.SYNTAX, f"invalid array index {text}", position) from None
+        wrong = next(p for p in pieces if p and not re.fullmatch(r"[+-]?\d+", p))
+        raise LangError(ErrorKind.SYNTAX, f"invalid array index {wrong}", position) from None
     if len(numbers) > 3 or (len(numbers) == 3 and numbers[2] == 0):
         raise LangError(ErrorKind.SYNTAX, f"invalid array index {text}", position)
 

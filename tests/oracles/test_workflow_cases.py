@@ -12,7 +12,7 @@ from tests.oracles import workflow_compare, workflow_runner
 
 CASES = sorted(workflow_compare.CASES.glob("*.yaml"))
 
-# docs/decisions/006-recorded-runs.md gives the reasons.
+# docs/decisions/007-recorded-runs.md gives the reasons.
 HANGS = {
     "bad-step-same-group": "{{steps.g.outputs.result}}",
     "loop-aggregate-empty": "{{tasks.a.outputs.result}}",
