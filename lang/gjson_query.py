@@ -87,7 +87,7 @@ def _tilde(select: Callable[[Any], Any] | None, operator: str, operand: str) -> 
             return False
         match wanted:
             case "*":
-                holds = present
+                holds: bool = present
             case "null":
                 holds = value is None
             case "true":

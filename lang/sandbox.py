@@ -3,7 +3,8 @@
 Owns the process: started when first needed, kept warm, killed when a program exceeds its wall
 time, started anew for the next one. The worker has an address-space limit, an empty environment
 and a root folder as its place, so a program that loops in C, or swallows every error with `pcall`,
-ends all the same. The only part of this house that touches the system (docs/decisions/008-script-worker.md).
+ends all the same. The only part of this house that touches the system
+(docs/decisions/008-script-worker.md).
 Callers: `jq`, `lua`; from an event loop they are called in a thread.
 """
 

@@ -123,10 +123,10 @@ class Compiler:
             value = left(frame)
             if value is (not stop):
                 value = right(frame)
-            elif value is stop:
-                return stop
-            if value is True or value is False:
-                return value is True
+            if value is True:
+                return True
+            if value is False:
+                return False
             raise self.placed(values.conversion(value, "bool"), node)
 
         return run

@@ -35,6 +35,8 @@ def typed(value: Any) -> Any:
             return {"$bytes": base64.b64encode(value).decode()}
         case values.Function():
             return {"$func": True}
+        case int() if type(value) not in (bool, int):
+            return int(value)
         case list():
             return [typed(item) for item in value]
         case dict() if not all(isinstance(key, str) for key in value):
