@@ -12,6 +12,7 @@ import functools
 import hashlib
 import itertools
 import os
+import re
 import time
 from datetime import UTC, datetime
 
@@ -22,6 +23,9 @@ JSON = "application/json"
 
 class BadEvent(ValueError):
     """Bytes on the bus that are no event."""
+
+
+_FRACTION = re.compile(r"\.\d+")
 
 
 class CloudEvent(msgspec.Struct, frozen=True):
@@ -45,7 +49,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
             "type": self.type,
             "datacontenttype": self.datacontenttype,
             "subject": self.subject,
-            "time": self.time,
+            "time": _FRACTION.sub("", self.time),  # as the reference shows it: whole seconds
         }
 
 

@@ -7,12 +7,12 @@ callers of expr-lang; which functions each place has is `lang.expr.sites`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lang import expr, gojson, tag_values
 from lang.errors import ErrorKind, LangError
-from lang.expr import jsonpath_call, values
+from lang.expr import values
 from lang.expr.values import Header, Strings
 
 
@@ -39,7 +39,7 @@ def event_environment(
             for name, found in headers.items()
             if name.lower().startswith("x-")
         },
-        "payload": jsonpath_call.plain_floats(payload),
+        "payload": gojson.plain_floats(payload),
     }
 
 
@@ -119,7 +119,7 @@ def transformed(source: str, data: list[str]) -> Any:
 
 def granted(source: str, claims: Mapping[str, Any]) -> bool:
     """An `rbac-rule` over the claims of a token."""
-    return expr.compile(source, site="rbac").holds(jsonpath_call.plain_floats(dict(claims)))
+    return expr.compile(source, site="rbac").holds(gojson.plain_floats(dict(claims)))
 
 
 # -- EventSources ---------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def granted(source: str, claims: Mapping[str, Any]) -> bool:
 
 def event_passes(source: str, data: str) -> bool:
     """An EventSource's `filter.expression` over a JSON payload. Raises LangError."""
-    return bool(filter_program(source)(filter_payload(data)))
+    return filter_program(source)(filter_payload(data))
 
 
 def filter_payload(data: str) -> dict[str, Any]:
@@ -142,12 +142,12 @@ def filter_payload(data: str) -> dict[str, Any]:
         kind = gojson.type_name(tree)
         text = f"cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
         raise LangError(ErrorKind.TYPE, f"failed to unmarshal data, json: {text}")
-    nested = tag_values.nest(jsonpath_call.plain_floats(tree))
+    nested = tag_values.nest(gojson.plain_floats(tree))
     return {name.replace("-", "_"): value for name, value in nested.items()}
 
 
-def filter_program(source: str) -> Any:
-    """The filter as a function of an environment. Syntax errors come when it is called."""
+def filter_program(source: str) -> Callable[[Mapping[str, Any]], bool]:
+    """The filter as a function of an environment. Raises LangError(SYNTAX)."""
     try:
         return expr.compile(source, site="events").holds
     except LangError as error:

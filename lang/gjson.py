@@ -187,6 +187,8 @@ class _Compiler:
     def _member(self, part: _Part) -> Step:
         key, pattern = part.text, part.pattern
         then = self._rest(part.rest) if part.separator else None
+        if pattern and then is not None and part.separator == ".":
+            return _any_match(key, then)
 
         def step(value: Any) -> Any:
             found = _child(value, key, pattern=pattern)
@@ -294,6 +296,19 @@ class _Compiler:
             return lines if then is None else then(lines)
 
         return step
+
+
+def _any_match(pattern: str, then: Step) -> Step:
+    """The first key that fits and under which the rest of the path finds something."""
+    match = gjson_query.matcher(pattern)
+
+    def step(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return MISSING
+        found = (then(item) for key, item in value.items() if match(key))
+        return next((item for item in found if item is not MISSING), MISSING)
+
+    return step
 
 
 def _child(value: Any, key: str, *, pattern: bool) -> Any:

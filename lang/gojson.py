@@ -178,6 +178,21 @@ def as_floats(value: Any) -> Any:
             return value
 
 
+def plain_floats(value: Any) -> Any:
+    """A parsed tree with every number a float64, as Go decodes JSON without a type."""
+    match value:
+        case bool() | str() | None:
+            return value
+        case int() | float():
+            return float(value)
+        case list():
+            return [plain_floats(item) for item in value]
+        case dict():
+            return {key: plain_floats(item) for key, item in value.items()}
+        case _:
+            return value
+
+
 def any_string(value: Any) -> str | None:
     """A parameter value as text: numbers without an exponent, lists and objects as nothing.
 

@@ -105,7 +105,7 @@ def _put_item(at: list[Any], part: Part, rest: list[Part], value: Any) -> list[A
 
 def item_index(part: Part) -> int:
     """The index that a component means in a list, -1 to append. Raises LangError(VALUE)."""
-    text = part.text
+    text = part.text or "0"
     if text == "-1":
         return -1
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
@@ -127,6 +127,8 @@ def index_of(part: Part) -> int | None:
         return None
     if part.text == "-1":
         return -1
+    if not part.text:
+        return 0  # as the reference reads an empty component
     return int(part.text) if part.text.isdigit() and len(part.text) < 10 else None
 
 

@@ -76,6 +76,10 @@ def parse_float(text: str) -> float | None:
             return float.fromhex(text)
         except OverflowError:
             return None
+    if "_" in text:
+        if re.search(r"__|^_|_$|_[.eE+-]|[.eE+-]_", text):
+            return None
+        text = text.replace("_", "")
     if not (_FLOAT.fullmatch(text) or _NON_FINITE.fullmatch(text)):
         return None
     value = float(text)

@@ -14,10 +14,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from events.languages import language
 from events.sensors import scripts
 from events.sensors.payload import Payload
-from lang import expr_filter, gjson, regex, strconv
+from lang import expr_filter, gjson, gotemplate, regex, strconv
 from lang.errors import LangError
 from lang.gjson import Result
 
@@ -140,7 +139,7 @@ def _datum(entry: Mapping[str, Any], payload: Payload) -> bool:
 
 def _templated(template: str, found: Result) -> Result:
     try:
-        text = language("gotemplate").compile(template).render({"Input": found.string})
+        text = gotemplate.compile(template).render({"Input": found.string})
     except LangError as error:
         raise _Undecided(error.message) from None
     if text in ("", "<no value>"):

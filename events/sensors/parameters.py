@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from events.cloudevent import CloudEvent
-from events.languages import language
-from events.sensors.payload import Payload, lookup
+from events.sensors.payload import Payload
 from events.sensors.source_text import SourceText
-from lang import gjson, gojson, sjson
+from lang import gjson, gojson, gotemplate, sjson
 from lang.errors import LangError
 
 Events = Mapping[str, CloudEvent]
@@ -80,16 +79,14 @@ def _select(src: Mapping[str, Any], prefix: str, source: SourceText) -> Resolved
     fault: str = "<nil>"
     if template := src.get(f"{prefix}Template"):
         try:
-            rendered = (
-                language("gotemplate").compile(str(template)).render({"Input": source.document})
-            )
+            rendered = gotemplate.compile(str(template)).render({"Input": source.floats})
             if rendered not in ("", "<no value>"):
                 return _text(rendered)
             fault = f"template evaluated to empty string or no value: {template}"
         except LangError as error:
             fault = error.message
     if key := src.get(f"{prefix}Key"):
-        found = lookup(source.document, str(key))
+        found = source.find(str(key))
         if found.exists:
             text, raw = source.texts(found)
             return Resolved(text, found.type, raw)

@@ -9,9 +9,7 @@ from typing import Any
 import yaml
 
 from events.cloudevent import JSON, CloudEvent
-from events.languages import language
-from events.sensors.source_text import SourceText
-from lang import gjson
+from events.sensors.source_text import SourceText, lookup
 from lang.errors import ErrorKind, LangError
 from lang.gjson import Result
 
@@ -72,13 +70,3 @@ class Payload:
 
 def _fields(event: CloudEvent) -> dict[str, Any]:
     return {name: getattr(event, name) for name in event.__struct_fields__}
-
-
-def lookup(document: Any, path: str) -> Result:
-    """What `path` finds in a parsed document. Raises LangError."""
-    if path.startswith("$"):
-        found = language("jsonpath").find(document, path)
-        if not found:
-            return gjson.NOTHING
-        return gjson.result_of(found[0] if len(found) == 1 else found)
-    return gjson.get(document, path)

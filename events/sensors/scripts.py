@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 
 from events.cloudevent import JSON, CloudEvent
-from events.languages import language
 from events.sensors.payload import Payload
-from lang import gojson
+from lang import gojson, jq, lua
 from lang.errors import ErrorKind, LangError
 
 
@@ -32,19 +31,17 @@ def lua_filter(script: str, payload: Payload) -> bool:
     """Whether the script's last value is true. Raises LangError."""
     if not payload.event.data:
         return True
-    return bool(language("lua").filter(script, _object(payload)))
+    return bool(lua.filter(script, _object(payload)))
 
 
 def transform(spec: Mapping[str, Any] | None, event: CloudEvent) -> CloudEvent:
     """`event` with its data changed by `jq` or else `script`. Raises LangError."""
     if not spec:
         return event
-    jq, script = spec.get("jq") or "", spec.get("script") or ""
-    if not jq and not script:
+    program, script = spec.get("jq") or "", spec.get("script") or ""
+    if not program and not script:
         return event
     value = _object(Payload(event))
-    changed = (
-        language("jq").transform(jq, value) if jq else language("lua").transform(script, value)
-    )
+    changed = jq.transform(program, value) if program else lua.transform(script, value)
     data = changed.encode() if isinstance(changed, str) else gojson.marshal(changed).encode()
     return msgspec.structs.replace(event, data=data, datacontenttype=JSON)

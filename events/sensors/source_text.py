@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from lang import gojson
+from lang import gjson, gjson_text, gojson, jsonpath
 from lang.gjson import Result
 
 _TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*"|[\[\]{}]')
@@ -52,6 +52,20 @@ class SourceText:
             return _DECODER.decode(self.text)
         except (ValueError, RecursionError):
             return gojson.parse(self.text)
+
+    @functools.cached_property
+    def floats(self) -> Any:
+        """The document as Go's JSON decoder gives it to templates: every number a float64."""
+        return gojson.plain_floats(self.document)
+
+    def find(self, path: str) -> Result:
+        """The value at a gjson path; beginning with `$` it is JSONPath.
+
+        Modifiers (`@tostr`, `@pretty`) work on the text itself.
+        """
+        if "@" in path and not path.startswith("$"):
+            return gjson_text.get(self.text, path)
+        return lookup(self.document, path)
 
     @functools.cached_property
     def _spans(self) -> list[tuple[int, int]]:
@@ -100,3 +114,13 @@ def _containers(document: Any) -> Iterator[Any]:
         elif isinstance(value, list):
             yield value
             stack.extend(reversed(value))
+
+
+def lookup(document: Any, path: str) -> Result:
+    """What `path` finds in a parsed document. Raises LangError."""
+    if path.startswith("$"):
+        found = jsonpath.find(document, path)
+        if not found:
+            return gjson.NOTHING
+        return gjson.result_of(found[0] if len(found) == 1 else found)
+    return gjson.get(document, path)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lang import duration as durations
 from lang import gojson, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
-from lang.expr import jsonpath_call, values
+from lang.expr import values
 from lang.expr.values import Duration, Location, go_type
 
 
@@ -244,7 +244,7 @@ def _last_index_of(text: Any, part: Any) -> int:
 
 
 def _from_json(text: Any) -> Any:
-    return jsonpath_call.plain_floats(gojson.parse(_text("fromJSON", text)))
+    return gojson.plain_floats(gojson.parse(_text("fromJSON", text)))
 
 
 def _to_json(value: Any) -> str:

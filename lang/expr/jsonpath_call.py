@@ -20,7 +20,7 @@ def find(document: Any, path: Any) -> Any:
     for argument in (document, path):
         if not isinstance(argument, str):
             raise conversion(argument, "string")
-    tree = plain_floats(gojson.parse(document))
+    tree = gojson.plain_floats(gojson.parse(document))
     if not path.startswith("$"):
         text = f"invalid JSONPath selector '{path}' unexpected token '{path[:1]}' at index 0"
         raise LangError(ErrorKind.SYNTAX, text)
@@ -55,18 +55,3 @@ def find_in(tree: Any, path: str) -> Any:
 
 def _unquoted(path: str) -> str:
     return re.sub(r"'[^']*'|\"[^\"]*\"", "", path)
-
-
-def plain_floats(value: Any) -> Any:
-    """A parsed tree with every number a float64, as Go decodes JSON without a type."""
-    match value:
-        case bool() | str() | None:
-            return value
-        case int() | float():
-            return float(value)
-        case list():
-            return [plain_floats(item) for item in value]
-        case dict():
-            return {key: plain_floats(item) for key, item in value.items()}
-        case _:
-            return value

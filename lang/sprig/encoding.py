@@ -90,9 +90,7 @@ def _whole_numbers(value: Any) -> Any:
 
 
 def _parse(text: str) -> Any:
-    from lang.expr import jsonpath_call
-
-    return jsonpath_call.plain_floats(gojson.parse(text))
+    return gojson.plain_floats(gojson.parse(text))
 
 
 def _from_json(text: str) -> Any:

@@ -6,14 +6,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from lang import gotemplate
-from lang.expr import jsonpath_call
+from lang import gojson, gotemplate
 
 Case = dict[str, Any]
 
 
 def _data(case: Case) -> Any:
-    return {"Input": jsonpath_call.plain_floats(json.loads(case["data"]))}
+    return {"Input": gojson.plain_floats(json.loads(case["data"]))}
 
 
 OPS: dict[str, Callable[[Case], Case]] = {
