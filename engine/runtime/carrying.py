@@ -93,7 +93,7 @@ class Carrier:
             case SaveMemo():
                 context.memos.save(decision, actor.namespace, actor.tell)
             case EmitEvent():
-                context.record(actor.workflow, decision.type, decision.reason, decision.message)
+                context.events.workflow(actor.workflow, decision)
             case EmitMetric():
                 metrics.emit(decision)
             case CreateVolumes():

@@ -15,6 +15,7 @@ from engine.core.decisions import StartLeaf, StopLeaf
 from engine.core.phases import NodeType, Phase
 from engine.core.run import Run
 from engine.runtime import podfacts
+from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
 from engine.runtime.locks import LockTable
 from engine.runtime.memo import MemoStore
@@ -70,7 +71,7 @@ class Context:
         collector: Collector,
         wake: Callable[[str], None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
-        record: Callable[[Object, str, str, str], None],
+        events: Announcer,
     ) -> None:
         self.cluster = cluster
         self.clock = clock
@@ -84,7 +85,7 @@ class Context:
         self.collector = collector
         self.wake = wake
         self.spawn = spawn
-        self.record = record
+        self.events = events
         self.log = structlog.get_logger("engine")
 
     def library(self, namespace: str) -> facts.Library:

@@ -23,6 +23,7 @@ from engine.executors.pods import PodExecutor
 from engine.executors.window import Window
 from engine.runtime import limits, podfacts
 from engine.runtime.actor import Actor
+from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
 from engine.runtime.context import Caches, Context, Executor
 from engine.runtime.locks import LockTable
@@ -31,6 +32,7 @@ from engine.runtime.timers import Timers
 from kube import queueing, resources
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, Selector, WatchEvent
+from kube.eventlog import EventLog
 from kube.informers import Informer
 from kube.queueing import Done, Result, WorkQueue
 from kube.service import Service
@@ -41,11 +43,15 @@ FINISHED = {"Succeeded", "Failed", "Error"}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator may set. `namespace` None works on every namespace."""
+    """What an operator may set. `namespace` None works on every namespace.
+
+    `node_events`: whether nodes, not only workflows, have Kubernetes Events.
+    """
 
     namespace: str | None = None
     workers: int = 32
     artifact_folder: Path | None = None
+    node_events: bool = True
     config: facts.Config = field(default_factory=facts.Config)
 
 
@@ -70,6 +76,7 @@ class EngineRuntime(Service):
         self._cluster_templates = self._informer(resources.CLUSTER_WORKFLOW_TEMPLATES)
         self._config_maps = self._informer(resources.CONFIGMAPS)
         self._window = Window()
+        self.events = EventLog(cluster, throttle, clock, component="workflow-controller")
         self._context = self._composed(throttle)
 
     # -- composition ------------------------------------------------------------------------
@@ -111,18 +118,11 @@ class EngineRuntime(Service):
             collector=Collector(cluster, clock, self._timers, self._background),
             wake=self._queue.add,
             spawn=self._background,
-            record=self._record,
+            events=Announcer(self.events, clock, nodes=self._settings.node_events),
         )
 
     def _pods_of(self, namespace: str, workflow: str) -> list[Object]:
         return self._pods.by_index("workflow", f"{namespace}/{workflow}")
-
-    def _record(self, workflow: Object, kind: str, reason: str, message: str) -> None:
-        """Log now; the event recorder writes it to the cluster."""
-        meta = workflow["metadata"]
-        self.log.info(
-            "event", workflow=f"{meta['namespace']}/{meta['name']}", reason=reason, message=message
-        )
 
     def _background(self, body: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a piece of work whose failure must not stop the engine."""
@@ -147,6 +147,7 @@ class EngineRuntime(Service):
             self._workflows,
         ]
         await self._timers.start()
+        await self.events.start()
         self._pods.add_handler(self._pod_changed)
         self._workflows.add_handler(self._workflow_changed)
         self._config_maps.add_handler(self._config_map_changed)
@@ -162,6 +163,7 @@ class EngineRuntime(Service):
             for informer in informers:
                 await informer.stop()
             await self._timers.stop()
+            await self.events.stop()
 
     async def _turn(self, key: str) -> Result:
         actor = self._actors.get(key)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from crds import hydration
 from engine.core import project
 from engine.core.decisions import Decision
+from engine.runtime import announcing
 from engine.runtime.context import Context
 from kube import crashpoints, resources
 from kube.cluster import Object
@@ -48,6 +49,7 @@ class StatusWriter:
         present = actor.workflow.get("status") or {}
         self._head = {k: v for k, v in present.items() if k not in {"nodes", "compressedNodes"}}
         self._size = 0
+        self._phases = announcing.phases_of(actor.workflow)
 
     def is_ours(self, workflow: Object) -> bool:
         """Whether this state of the object is one that we wrote."""
@@ -128,6 +130,8 @@ class StatusWriter:
                 )
         crashpoints.reached("engine.finished" if run.finished else "engine.after-status")
         self._unwritten = {}
+        rows = (patch.get("status") or {}).get("nodes") or {}
+        self._context.events.nodes(self._actor.workflow, self._phases, rows)
         self._ours[stored["metadata"]["resourceVersion"]] = None
         while len(self._ours) > OWN_WRITES:
             self._ours.popitem(last=False)
