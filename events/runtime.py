@@ -19,9 +19,9 @@ from events.sources.contract import SourceServices
 from events.sources.controller import SourceController
 from events.sources.http_gateway import GatewaySettings, HttpGateway
 from events.triggers.contract import TriggerServices
-from events.triggers.egress import Egress, EgressSettings
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, WatchEvent
+from kube.egress import Egress, EgressSettings
 from kube.informers import Informer
 from kube.resources import EVENT_BUSES, EVENT_SOURCES, SENSORS, Resource
 from kube.service import Service

@@ -28,7 +28,7 @@ from kube.cluster import (
     WatchEvent,
 )
 from kube.credentials import Credentials
-from kube.errors import Gone, KubeError, Transient
+from kube.errors import Gone, KubeError, NotFound, Transient
 from kube.kubeconfig import Access, load
 from kube.resources import Resource
 
@@ -63,6 +63,8 @@ class HttpCluster:
         self._patience = patience or Patience()
         self._on_warning = on_warning
         self._session: aiohttp.ClientSession | None = None
+        self._identity: dict[str, str] = {}
+        self._parent: HttpCluster | None = None
 
     @classmethod
     def from_config(
@@ -85,6 +87,30 @@ class HttpCluster:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def as_service_account(self, namespace: str, name: str) -> HttpCluster:
+        """The same cluster, asked as a service account (this one must be allowed to impersonate).
+
+        Shares the connections of this one, and is closed with it.
+        """
+        other = HttpCluster(self._access, patience=self._patience, on_warning=self._on_warning)
+        other._credentials = self._credentials
+        other._parent = self
+        other._identity = {"Impersonate-User": f"system:serviceaccount:{namespace}:{name}"}
+        return other
+
+    async def served(self, api_version: str) -> list[Resource]:
+        """The resources of a group version, as the server says; none for an unknown one."""
+        group, _, version = api_version.rpartition("/")
+        try:
+            listed = await self.request("GET", f"/{'apis' if group else 'api'}/{api_version}")
+        except NotFound:
+            return []
+        return [
+            Resource(group, version, entry["name"], entry["kind"], entry["namespaced"])
+            for entry in listed["resources"]
+            if "/" not in entry["name"]
+        ]
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -142,6 +168,8 @@ class HttpCluster:
 
     def session(self) -> aiohttp.ClientSession:
         """The connection pool, made when first used."""
+        if self._parent is not None:
+            return self._parent.session()
         if self._session is None or self._session.closed:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._access.tls or False)
             self._session = aiohttp.ClientSession(
@@ -151,7 +179,7 @@ class HttpCluster:
 
     async def headers(self) -> dict[str, str]:
         """The headers that every request carries."""
-        return {"Accept": "application/json", **await self._credentials.headers()}
+        return {"Accept": "application/json", **await self._credentials.headers(), **self._identity}
 
     @property
     def server_name(self) -> str | None:

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from events.secrets import Secrets
 from events.sensors.parameters import Events
-from events.triggers.egress import Egress
 from kube.clock import Clock
 from kube.cluster import Cluster
+from kube.egress import Egress
 
 
 class TriggerFailed(Exception):

@@ -28,6 +28,11 @@ class InProcessCluster:
     def __init__(self, api: Api) -> None:
         self._api = api
 
+    async def served(self, api_version: str) -> list[Resource]:
+        """The resources of a group version; none for an unknown one."""
+        found = (kind.resource for kind in self._api.kinds.all())
+        return [resource for resource in found if resource.api_version == api_version]
+
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
         """One object, as last committed."""
         return self._api.get(self._api.kind(resource), namespace, name)

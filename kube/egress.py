@@ -1,13 +1,15 @@
-"""Where triggers and url sources may connect to.
+"""Where requests on behalf of users may go: triggers, url sources, http and plugin templates.
 
 Refused by default: link-local addresses (cloud metadata), and headrace's own bus and API ports
-on this machine. Checked on the resolved address when connecting, also after a redirect. An
-allow list narrows it to the hosts that are named.
+on this machine. Checked on the resolved address of every connection that is opened, also after a
+redirect, so a name that resolves differently the second time gains nothing. An allow list
+narrows it to the hosts that are named.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -21,6 +23,12 @@ _METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
 
 class EgressDenied(OSError):
     """The address may not be connected to; the message says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(errno.EACCES, message)  # so that clients show the words
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +61,29 @@ class Egress:
 
     def connector(self, **tls: object) -> aiohttp.TCPConnector:
         """A connector for one session; every connection it opens was checked."""
+        resolver = _CheckedResolver(self)
+
+        def opened(info: tuple[object, ...]) -> socket.socket:
+            # Addresses written as such skip the resolver; every connection passes here.
+            family, kind, protocol, _, address = info
+            assert isinstance(address, tuple)
+            host = str(address[0])
+            self.check(resolver.names.get(host, host), host, int(address[1]))
+            return socket.socket(family, kind, protocol)  # type: ignore[arg-type]
+
         return aiohttp.TCPConnector(
-            resolver=_CheckedResolver(self),
+            resolver=resolver,
             use_dns_cache=False,
-            socket_factory=self._socket,
+            socket_factory=opened,
             **tls,  # type: ignore[arg-type]  # passed through to the connector
         )
-
-    def _socket(self, info: tuple[object, ...]) -> socket.socket:
-        # Addresses written as such skip the resolver; every connection passes here.
-        family, kind, protocol, _, address = info
-        assert isinstance(address, tuple)
-        self.check(
-            str(address[0]), str(address[0]), int(address[1])
-        ) if not self._settings.allow else None
-        return socket.socket(family, kind, protocol)  # type: ignore[arg-type]
 
 
 class _CheckedResolver(AbstractResolver):
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
+        self.names: dict[str, str] = {}
+        """Address -> the host it was resolved for, of this session."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -83,6 +94,7 @@ class _CheckedResolver(AbstractResolver):
         results: list[ResolveResult] = []
         for kind, _, protocol, _, address in found:
             self._egress.check(host, str(address[0]), port)
+            self.names[str(address[0])] = host
             results.append(
                 ResolveResult(
                     hostname=host,
