@@ -11,13 +11,13 @@ from crds.workflow import Workflow
 from engine.core import (
     arguments,
     artifacts,
+    checking,
     expressions,
     finishing,
     hooks,
     locks,
     merging,
     timers,
-    validation,
     values,
     variables,
     volumes,
@@ -76,9 +76,10 @@ def _prepare(run: Run) -> None:
     if wrong:
         raise SpecError(str(wrong[0]))
     merging.set_spec(run)
-    run.own_templates = {str(t.get("name") or ""): dict(t) for t in run.spec.get("templates") or ()}
-    if not run.nodes:
-        validation.check(run)
+    templates = [values.mapping(t) for t in run.spec.get("templates") or ()]
+    run.own_templates = {str(t.get("name") or ""): dict(t) for t in templates}
+    if not values.mapping(run.manifest.get("status")).get("phase"):
+        checking.check(run)
     variables.set_basics(run)
     variables.set_parameters(run)
     variables.set_outputs(run)
