@@ -72,8 +72,8 @@ def enter(run: Run, frame: DagFrame) -> None:
     plan = _plan(frame)
     frame.unfinished = len(plan.needed)
     frame.waiting = {name: len(plan.tasks[name].needs) for name in plan.needed}
-    for name in plan.tasks:
-        if frame.waiting.get(name) == 0:
+    for name in plan.needed:
+        if frame.waiting[name] == 0:
             _ready(run, frame, plan.tasks[name])
     if not plan.needed:
         _finish(run, frame)
@@ -310,11 +310,8 @@ def _finish(run: Run, frame: DagFrame) -> None:
     node = run.nodes[frame.node_id]
     frame.over = True
     leaf.stop_daemons(run, frame.node_id)
-    phase = dagphase.assess(
-        plan,
-        lambda name: _node(run, frame, name),
-        lambda end: [run.nodes[node_id] for node_id in table.outbound(run, [end.id])],
-    )
+    targets = {n.id: name for name in plan.targets if (n := _node(run, frame, name)) is not None}
+    phase = dagphase.assess(plan, node, targets, run.nodes)
     if run.shutdown is not Shutdown.NONE and not frame.call.on_exit:
         phase = Phase.FAILED
     try:
@@ -326,8 +323,7 @@ def _finish(run: Run, frame: DagFrame) -> None:
     except (CoreError, LangError) as error:
         settle.fail(run, frame.call, error.message)
         return
-    ends = [n.id for target in plan.targets if (n := _node(run, frame, target)) is not None]
-    node.outbound = table.outbound(run, ends)
+    node.outbound = table.outbound(run, targets)
     settle.done(run, frame.call, node, phase)
 
 

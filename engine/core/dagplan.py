@@ -71,13 +71,19 @@ def compile_dag(dag: Mapping[str, Any]) -> DagPlan:
     for target in targets:
         if target not in tasks and "{{" not in str(dag.get("target")):
             raise CoreError(f"targets: target '{target}' is not defined")
+    needed = _needed(tasks, tuple(target for target in targets if target in tasks))
+    place = {name: index for index, name in enumerate(needed)}
     return DagPlan(
         tasks,
-        {name: tuple(others) for name, others in dependents.items()},
+        {name: _sorted(others, place) for name, others in dependents.items()},
         targets,
-        _needed(tasks, tuple(target for target in targets if target in tasks)),
+        needed,
         fail_fast=dag.get("failFast") is not False,
     )
+
+
+def _sorted(names: list[str], place: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: place.get(name, len(place))))
 
 
 def _task(raw: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> Task:
@@ -96,15 +102,22 @@ def _task(raw: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> Ta
 
 
 def _needed(tasks: Mapping[str, Task], targets: tuple[str, ...]) -> tuple[str, ...]:
-    """The tasks reachable from the targets, dependencies first where they begin."""
+    """The tasks the targets need, each after what it depends on: the order they are begun in
+    when several can begin at once."""
     order: dict[str, None] = {}
-    seen = set(targets)
-    stack = list(reversed(targets))
-    while stack:
-        name = stack.pop()
-        order[name] = None
-        for need in reversed(tasks[name].needs):
-            if need not in seen:
+    seen: set[str] = set()
+    for target in targets:
+        if target in seen:
+            continue
+        seen.add(target)
+        stack = [(target, iter(tasks[target].needs))]
+        while stack:
+            name, rest = stack[-1]
+            need = next((each for each in rest if each not in seen), None)
+            if need is not None:
                 seen.add(need)
-                stack.append(need)
+                stack.append((need, iter(tasks[need].needs)))
+            else:
+                stack.pop()
+                order[name] = None
     return tuple(order)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from lang import tag_values
+from lang import expr, tag_values
 from lang.errors import ErrorKind, LangError
 
 
@@ -25,8 +25,6 @@ class Site(StrEnum):
 
 def evaluate(source: str, scope: Mapping[str, Any], site: Site) -> Any:
     """The value of `source` over flat variables. Raises LangError."""
-    from lang import expr
-
     return expr.compile(source, site=site.value).eval(tag_values.nest(scope))
 
 
@@ -37,10 +35,6 @@ def holds(source: str, scope: Mapping[str, Any], site: Site) -> bool:
 
 def check(source: str) -> None:
     """Raise LangError for a tag's expression that does not even parse."""
-    try:
-        from lang import expr
-    except ImportError:
-        return
     try:
         expr.compile(source, site="template")
     except LangError as error:
