@@ -73,6 +73,10 @@ class Cluster(Protocol):
     refused for load (429, 5xx before the write) are retried inside, within a bounded time.
     """
 
+    async def served(self, api_version: str) -> list[Resource]:
+        """The resources of a group version (`v1`, `apps/v1`); none for an unknown one."""
+        ...
+
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
         """Raises NotFound."""
         ...

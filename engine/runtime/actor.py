@@ -20,6 +20,7 @@ from engine.core import advance, facts, rebuild
 from engine.core.decisions import CollectPod, Decision, Finish, StartLeaf, StopLeaf
 from engine.core.phases import COMPLETED
 from engine.core.run import Run
+from engine.executors import kinds
 from engine.runtime import changes
 from engine.runtime.carrying import Carrier
 from engine.runtime.context import Context
@@ -114,12 +115,30 @@ class Actor:
             crashpoints.reached("engine.taken")
             return taken
         known = context.leaf_facts(self.namespace, self.name, self.uid)
-        # Pods that ran when the status was written and are gone must not run a second time.
-        gone = context.vanished(self._object, {fact.node_id for fact in known})
-        known += [context.pod_deleted(node_id) for node_id in gone]
+        seen = {fact.node_id for fact in known}
         self.run, decisions = rebuild.rebuild(submitted, known, now)
         context.restore_locks(self.run)
-        return [d for d in decisions if not (isinstance(d, StartLeaf) and d.node_id in gone)]
+        return self._without_vanished(self.run, decisions, seen)
+
+    def _without_vanished(
+        self, run: Run, decisions: list[Decision], seen: set[str]
+    ) -> list[Decision]:
+        """Pods that ran when the status was written and are gone must not run a second time.
+
+        Those that are there need no second start either.
+        """
+        ran = self._context.running_rows(self._object) - seen
+        gone = {
+            d.node_id
+            for d in decisions
+            if isinstance(d, StartLeaf) and d.node_id in ran and kinds.has_pod(d)
+        }
+        there = gone | seen
+        kept = [d for d in decisions if not (isinstance(d, StartLeaf) and d.node_id in there)]
+        now = self._context.clock.now()
+        for node_id in gone:
+            kept += advance.advance(run, self._context.pod_deleted(node_id), now)
+        return kept
 
     async def _carry(self, decision: Decision) -> None:
         match decision:

@@ -24,6 +24,9 @@ from engine.core.decisions import (
     StartLeaf,
     StopLeaf,
 )
+from engine.core.phases import NodeType
+from engine.executors import kinds
+from engine.executors.kinds import ExecutorKind
 from engine.runtime import budgets, metrics, volumes
 from engine.runtime.context import Context
 
@@ -45,9 +48,10 @@ class Carrier:
         key = leaf.pod_name or leaf.node_id
         if key in self._starting:
             return
-        executor = self._context.executors.get(leaf.type)
+        kind = kinds.kind_of(leaf)
+        executor = self._context.executors.get(kind) if kind is not None else None
         if executor is None:
-            message = f"this engine has no executor for {leaf.type} templates"
+            message = f"this engine has no executor for {kind or leaf.type} templates"
             self._actor.tell(facts.LeafRefused(leaf.node_id, message))
             return
         body = executor.start(leaf, self._actor.workflow, self._actor.tell)
@@ -56,17 +60,19 @@ class Carrier:
         task.add_done_callback(lambda _: self._starting.pop(key, None))
 
     def stop(self, leaf: StopLeaf) -> None:
-        """Stop a leaf in the background, after its start if that is under way."""
-        executor = self._context.executors.get(leaf.type)
-        if executor is None:
-            return
+        """Stop a leaf in the background, after its start if that is under way.
+
+        Cancelling the start is all that an in-process leaf needs; pods are deleted as well.
+        """
+        executor = self._context.executors[ExecutorKind.POD]
 
         async def ended() -> None:
             starting = self._starting.get(leaf.pod_name or leaf.node_id)
             if starting is not None:
                 starting.cancel()
                 await asyncio.wait({starting})
-            await executor.stop(leaf, self._actor.namespace)
+            if leaf.type is NodeType.POD:
+                await executor.stop(leaf, self._actor.namespace)
 
         task = self._context.spawn(ended(), f"stop {leaf.pod_name or leaf.node_id}")
         self._stopping.add(task)

@@ -12,8 +12,9 @@ import structlog
 from crds import hydration
 from engine.core import facts
 from engine.core.decisions import StartLeaf, StopLeaf
-from engine.core.phases import NodeType, Phase
+from engine.core.phases import Phase
 from engine.core.run import Run
+from engine.executors.kinds import ExecutorKind
 from engine.runtime import podfacts
 from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
@@ -34,7 +35,8 @@ class Executor(Protocol):
     async def start(self, leaf: StartLeaf, owner: Object, tell: Tell) -> None:
         """Return once the leaf certainly runs or certainly never will (then `tell` says so).
 
-        Starting the same leaf again does nothing. Cancelling may leave it started or not.
+        Starting the same leaf again does nothing. Cancelling may leave it started or not. A leaf
+        that runs in this process is over when this returns, and cancelling ends it.
         """
         ...
 
@@ -63,7 +65,7 @@ class Context:
         clock: Clock,
         throttle: Throttle,
         caches: Caches,
-        executors: Mapping[NodeType, Executor],
+        executors: Mapping[ExecutorKind, Executor],
         config: facts.Config,
         timers: Timers,
         locks: LockTable,
@@ -104,12 +106,12 @@ class Context:
             if podfacts.owned_by(pod, uid) and (fact := podfacts.fact_of(pod)) is not None
         ]
 
-    def vanished(self, workflow: Object, seen: set[str]) -> set[str]:
-        """Nodes whose pod ran when the status was last written, and is gone."""
+    def running_rows(self, workflow: Object) -> set[str]:
+        """Nodes of type Pod that ran when the status was last written."""
         return {
             node_id
             for node_id, row in hydration.nodes_of(workflow).items()
-            if row.get("type") == "Pod" and row.get("phase") == "Running" and node_id not in seen
+            if row.get("type") == "Pod" and row.get("phase") == "Running"
         }
 
     def pod_deleted(self, node_id: str) -> facts.LeafChanged:

@@ -11,27 +11,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine.artifacts.locations import LOCAL_REPOSITORY, Locations
 from engine.core import facts
-from engine.core.phases import NodeType
-from engine.executors.capture import Annotator
-from engine.executors.pods import PodExecutor
+from engine.executors import registry
+from engine.executors.plugin import PluginSettings
 from engine.executors.window import Window
 from engine.runtime import limits, podfacts
 from engine.runtime.actor import Actor
 from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
-from engine.runtime.context import Caches, Context, Executor
+from engine.runtime.context import Caches, Context
 from engine.runtime.locks import LockTable
 from engine.runtime.memo import MemoStore
 from engine.runtime.timers import Timers
 from kube import queueing, resources
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, Selector, WatchEvent
+from kube.egress import Egress, EgressSettings
 from kube.eventlog import EventLog
 from kube.informers import Informer
 from kube.queueing import Done, Result, WorkQueue
@@ -46,12 +46,16 @@ class Settings:
     """What an operator may set. `namespace` None works on every namespace.
 
     `node_events`: whether nodes, not only workflows, have Kubernetes Events.
+    `egress`: where http and plugin templates may connect to. `local_plugins`: executor plugins
+    that name no address are looked for on this machine.
     """
 
     namespace: str | None = None
     workers: int = 32
     artifact_folder: Path | None = None
     node_events: bool = True
+    egress: EgressSettings = field(default_factory=EgressSettings)
+    local_plugins: bool = False
     config: facts.Config = field(default_factory=facts.Config)
 
 
@@ -74,7 +78,7 @@ class EngineRuntime(Service):
         )
         self._templates = self._informer(resources.WORKFLOW_TEMPLATES)
         self._cluster_templates = self._informer(resources.CLUSTER_WORKFLOW_TEMPLATES)
-        self._config_maps = self._informer(resources.CONFIGMAPS)
+        self._config_maps = self._informer(resources.CONFIGMAPS, index={"plugins": _plugins_of})
         self._window = Window()
         self.events = EventLog(cluster, throttle, clock, component="workflow-controller")
         self._context = self._composed(throttle)
@@ -90,19 +94,22 @@ class EngineRuntime(Service):
 
     def _composed(self, throttle: Throttle) -> Context:
         cluster, clock = self._cluster, self._clock
-        locations = Locations(cluster, self._settings.artifact_folder)
-        pods = PodExecutor(cluster, throttle, Annotator(locations), self._window)
-        executors: dict[NodeType, Executor] = {NodeType.POD: pods}
         config = self._settings.config
         if config.artifact_repository is None and self._settings.artifact_folder is not None:
-            config = facts.Config(
-                workflow_defaults=config.workflow_defaults,
-                artifact_repository=LOCAL_REPOSITORY,
-                controller_namespace=config.controller_namespace,
-                instance_id=config.instance_id,
-                images=config.images,
-                pod_gc_delay=config.pod_gc_delay,
+            config = replace(config, artifact_repository=LOCAL_REPOSITORY)
+        executors = registry.build(
+            registry.Parts(
+                cluster=cluster,
+                clock=clock,
+                throttle=throttle,
+                window=self._window,
+                locations=Locations(cluster, self._settings.artifact_folder),
+                egress=Egress(self._settings.egress),
+                plugins=PluginSettings(config.controller_namespace, self._settings.local_plugins),
+                plugin_maps=lambda namespace: self._config_maps.by_index("plugins", namespace),
+                repository=config.artifact_repository,
             )
+        )
         return Context(
             cluster=cluster,
             clock=clock,
@@ -229,6 +236,12 @@ def _workflow_of(pod: Object) -> str | None:
     meta = pod["metadata"]
     name = (meta.get("labels") or {}).get(podfacts.WORKFLOW)
     return f"{meta['namespace']}/{name}" if name else None
+
+
+def _plugins_of(config_map: Object) -> str | None:
+    meta = config_map["metadata"]
+    kind = (meta.get("labels") or {}).get("workflows.argoproj.io/configmap-type")
+    return str(meta["namespace"]) if kind == "ExecutorPlugin" else None
 
 
 async def _quietly(body: Coroutine[Any, Any, None]) -> None:
