@@ -86,9 +86,9 @@ class Schedule:
             if year < limit:
                 return None
             if not months >> month & 1:
-                now = zone.date(year, month, 1) - 1
+                now = min(now, zone.date(year, month, 1)) - 1
             elif not self._day(clock):
-                now = _to_midnight(zone, zone.date(year, month, day)) - 1
+                now = min(now, _to_midnight(zone, zone.date(year, month, day))) - 1
             elif not hours >> clock.hour & 1:
                 now = min(now, zone.date(year, month, day, clock.hour * 3600)) - 1
             elif not minutes >> clock.minute & 1:
@@ -220,8 +220,12 @@ class _Walk:
     def days(self, fits: Callable[[Clock], bool]) -> bool:
         while not fits(self.clock):
             self._cut_to(self.clock.day, 0)
+            before = self.now
             self._date(0, 1)
             self.to(_to_midnight(self.zone, self.now))
+            if self.now <= before:
+                # A zone that left out a whole day (Apia, 2011): the day after it.
+                self.to(_to_midnight(self.zone, before + 36 * 3600))
             if self.clock.day == 1:
                 return True
         return False

@@ -94,7 +94,7 @@ def http_success(source: str, request: Mapping[str, Any], response: Mapping[str,
             "method": request.get("method") or "",
             "url": request.get("url") or "",
             "body": sent,
-            "bodyBytes": sent.encode(),
+            "bodyBytes": sent.encode(errors="replace"),
             "headers": {
                 header["name"]: Strings([header["value"]])
                 for header in request.get("headers") or ()

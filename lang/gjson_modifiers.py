@@ -47,6 +47,8 @@ def _argument_end(path: str, start: int) -> int:
 
 def bind(modifier: Modifier, argument: str, compile_path: Compile) -> Callable[[Any], Any]:
     """The modifier with its argument. `@dig` takes a path, the others JSON."""
+    from lang.gjson import MISSING
+
     if modifier is _dig:
         select = compile_path(argument)
         return lambda value: _dig(value, select)
@@ -56,7 +58,7 @@ def bind(modifier: Modifier, argument: str, compile_path: Compile) -> Callable[[
             options = gojson.parse(argument)
         except LangError:
             options = argument
-    return lambda value: modifier(value, options)
+    return lambda value: value if value is MISSING else modifier(value, options)
 
 
 def _option(options: Any, name: str) -> bool:

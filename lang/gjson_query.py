@@ -178,6 +178,7 @@ def _ordered(left: Any, operator: str, right: Any) -> bool:
 @functools.lru_cache(maxsize=1024)
 def matcher(pattern: str) -> Callable[[str], bool]:
     """A glob (`*`, `?`, backslash escapes) as a test on whole texts, in linear time."""
+    pattern = pattern.encode(errors="replace").decode()
     parts: list[str] = []
     i = 0
     while i < len(pattern):
@@ -193,4 +194,4 @@ def matcher(pattern: str) -> Callable[[str], bool]:
             parts.append(re2.escape(character))
         i += 1
     compiled = re2.compile("(?s)" + "".join(parts))
-    return lambda text: compiled.fullmatch(text) is not None
+    return lambda text: compiled.fullmatch(text.encode(errors="replace").decode()) is not None

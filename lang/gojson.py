@@ -60,7 +60,7 @@ def parse(text: str) -> Any:
     try:
         value = _DECODER.decode(text)
         _check_depth(text, value)
-        return _without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
+        return without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
     except RecursionError:
         raise LangError(ErrorKind.LIMIT, "exceeded max depth", 0) from None
     except ValueError:
@@ -88,14 +88,14 @@ def _check_depth(text: str, value: Any) -> None:
     raise LangError(ErrorKind.LIMIT, "exceeded max depth", 0)
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """Half a surrogate pair becomes U+FFFD, as Go decodes it."""
     if isinstance(value, str):
         return _LONE_SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+        return {without_surrogates(k): without_surrogates(v) for k, v in value.items()}
     return value
 
 

@@ -8,6 +8,7 @@ expressions, `range`/`end`, unions, slices, filters, `..`. `find` is for `dataKe
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
 from lang import jsonpath_kubectl
@@ -15,8 +16,12 @@ from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 
 def find(document: Any, path: str) -> list[Any]:
-    """Every value at a `$…` path. Raises LangError(SYNTAX)."""
-    return [match.value for match in _compiled(path).find(document)]
+    """Every value at a `$…` path. Raises LangError(SYNTAX, VALUE)."""
+    compiled = _compiled(path)
+    try:
+        return [match.value for match in compiled.find(document)]
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise LangError(ErrorKind.VALUE, f"JSONPath {path!r}: {error}", 0) from error
 
 
 @functools.lru_cache(maxsize=1024)
@@ -27,8 +32,10 @@ def _compiled(path: str) -> Any:
     from jsonpath_ng.ext.parser import ExtendedJsonPathParser
 
     try:
-        return ExtendedJsonPathParser().parse(path)
-    except (JSONPathError, AttributeError, ValueError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of operators nobody may miss
+            return ExtendedJsonPathParser().parse(path)
+    except (JSONPathError, AttributeError, ValueError, TypeError, RecursionError) as error:
         raise LangError(ErrorKind.SYNTAX, f"JSONPath {path!r}: {error}", 0) from error
 
 

@@ -46,7 +46,10 @@ class Pattern:
 
     def search(self, text: str) -> bool:
         """Whether the pattern matches anywhere in `text`."""
-        return self._compiled.search(text) is not None
+        try:
+            return self._compiled.search(text) is not None
+        except UnicodeEncodeError:  # half a surrogate pair
+            return self._compiled.search(text.encode(errors="replace").decode()) is not None
 
     def find(self, text: str) -> str | None:
         """The leftmost match."""

@@ -129,7 +129,8 @@ def index_of(part: Part) -> int | None:
         return -1
     if not part.text:
         return 0  # as the reference reads an empty component
-    return int(part.text) if part.text.isdigit() and len(part.text) < 10 else None
+    digits = part.text.isascii() and part.text.isdigit() and len(part.text) < 10
+    return int(part.text) if digits else None
 
 
 def _remove(at: Any, parts: list[Part]) -> Any:

@@ -68,7 +68,10 @@ def to_json(text: str, *, strict: bool = False) -> str:
 
 def to_yaml(value: Any) -> str:
     """A JSON tree as YAML, as kubectl and Argo print it."""
-    return yaml_emit.emit(value)
+    try:
+        return yaml_emit.emit(value)
+    except UnicodeEncodeError:
+        return yaml_emit.emit(gojson.without_surrogates(value))
 
 
 def _jsonable(value: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lang import duration as durations
-from lang import gojson, strconv
+from lang import gojson, gotime, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 from lang.expr import values
 from lang.expr.values import Duration, Location, go_type
@@ -235,12 +235,12 @@ def _join(items: Any, glue: Any = "") -> str:
 
 def _index_of(text: Any, part: Any) -> int:
     found = _text("indexOf", text).find(_text("indexOf", part))
-    return found if found < 0 else len(text[:found].encode())
+    return found if found < 0 else len(text[:found].encode(errors="replace"))
 
 
 def _last_index_of(text: Any, part: Any) -> int:
     found = _text("lastIndexOf", text).rfind(_text("lastIndexOf", part))
-    return found if found < 0 else len(text[:found].encode())
+    return found if found < 0 else len(text[:found].encode(errors="replace"))
 
 
 def _from_json(text: Any) -> Any:
@@ -291,8 +291,9 @@ def _from_base64(text: Any) -> str:
 # -- times ----------------------------------------------------------------------------------
 
 LAYOUTS = (
-    *("2006-01-02", "15:04:05", "2006-01-02 15:04:05"),
-    *("2006-01-02T15:04:05Z07:00", "Mon, 02 Jan 2006 15:04:05 MST"),
+    *("2006-01-02", "15:04:05", "2006-01-02 15:04:05", gotime.RFC3339),
+    *("02 Jan 06 15:04 MST", "Monday, 02-Jan-06 15:04:05 MST"),
+    "Mon, 02 Jan 2006 15:04:05 MST",
 )
 
 
@@ -300,18 +301,13 @@ def _date(text: Any, layout: Any = None, zone: Any = None) -> datetime:
     written = _text("date", text)
     tz = ZoneInfo("UTC") if zone is None else _zone(zone)
     if layout is not None:
-        from lang import gotime
-
         return gotime.parse(written, _text("date", layout), tz)
-    for form in ("%Y-%m-%d", "%H:%M:%S", "%Y-%m-%d %H:%M:%S"):
+    for known in LAYOUTS:
         try:
-            return datetime.strptime(written, form).replace(tzinfo=tz)
-        except ValueError:
+            return gotime.parse(written, known, tz)
+        except LangError:
             continue
-    try:
-        return datetime.fromisoformat(written)
-    except ValueError:
-        raise _fail(f"invalid date {written}") from None
+    raise _fail(f"invalid date {written}")
 
 
 def _zone(value: Any) -> ZoneInfo:
@@ -441,7 +437,9 @@ TABLE: dict[str, Callable[..., Any]] = {
     "median": _median,
     "toJSON": _to_json,
     "fromJSON": _from_json,
-    "toBase64": lambda text: base64.b64encode(_text("toBase64", text).encode()).decode(),
+    "toBase64": lambda text: base64.b64encode(
+        _text("toBase64", text).encode(errors="replace")
+    ).decode(),
     "fromBase64": _from_base64,
     "upper": lambda text: _text("upper", text).upper(),
     "lower": lambda text: _text("lower", text).lower(),

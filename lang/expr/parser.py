@@ -33,7 +33,7 @@ NEGATED = frozenset(["in", "matches", "contains", "startsWith", "endsWith"])
 
 def parse(source: str, *, blocks: bool = True) -> Node:
     """The tree; `blocks`: whether if/else is known. Raises LangError(SYNTAX, LIMIT)."""
-    if len(source.encode()) > DEFAULT_LIMITS.source:
+    if len(source.encode(errors="replace")) > DEFAULT_LIMITS.source:
         raise LangError(ErrorKind.LIMIT, "the expression is too long", 0)
     return _Parser(source, blocks=blocks).whole()
 

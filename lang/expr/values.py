@@ -311,7 +311,7 @@ def fetch(base: Any, key: Any) -> Any:
 def _element(base: Any, key: Any) -> Any:
     if not is_number(key):
         raise LangError(ErrorKind.TYPE, f"invalid operation: int({go_type(key)})")
-    data = base.encode() if isinstance(base, str) else base
+    data = base.encode(errors="replace") if isinstance(base, str) else base
     size, index = len(data), int(key)
     index = index + size if index < 0 else index
     if not 0 <= index < size:
@@ -338,7 +338,7 @@ def cut(base: Any, start: Any, end: Any) -> Any:
     """`base[start:end]`: negative from the end, too large is the end."""
     if not isinstance(base, (list, str)):
         raise LangError(ErrorKind.TYPE, f"cannot slice {go_type(base)}")
-    data: Any = base.encode() if isinstance(base, str) else base
+    data: Any = base.encode(errors="replace") if isinstance(base, str) else base
     size = len(data)
 
     def bound(value: Any, absent: int) -> int:

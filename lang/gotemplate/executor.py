@@ -307,7 +307,7 @@ class Executor:
         for index, value in enumerate(final, len(rest)):
             values.append(self._argument(command, value, _kind(function, index)))
         try:
-            return function.call(*values)
+            found = function.call(*values)
         except LangError as error:
             if error.kind is ErrorKind.LIMIT:
                 raise
@@ -316,6 +316,9 @@ class Executor:
         except (TypeError, ValueError, OverflowError, AttributeError, RecursionError):
             text = f"error calling {name}: invalid argument"
             raise self.fail(command, command.text, text) from None
+        if isinstance(found, str) and len(found) > DEFAULT_LIMITS.result:
+            raise LangError(ErrorKind.LIMIT, "a text in the template is too large")
+        return found
 
     def _lazy(self, name: str, rest: list[Node], dot: Any, final: list[Any]) -> Any:
         """`and`, `or`: the rest is not looked at once the result is known."""

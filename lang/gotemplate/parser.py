@@ -224,6 +224,9 @@ class _Parser:
     # -- pipelines --------------------------------------------------------------------------
 
     def _pipeline(self, context: str, end: Kind) -> nodes.Pipe:
+        self._depth += 1
+        if self._depth > DEFAULT_LIMITS.nesting:
+            raise self._fail("nested too deeply", kind=ErrorKind.LIMIT)
         first = self._skip_space()
         start = first.position
         variables, declares = self._declarations(context)
@@ -239,6 +242,7 @@ class _Parser:
             commands.append(self._command())
         if not commands:
             raise self._fail(f"missing value for {context}", token)
+        self._depth -= 1
         for index, command in enumerate(commands[1:], 2):
             head = command.arguments[0]
             if isinstance(head, (nodes.Constant, nodes.Dot)):

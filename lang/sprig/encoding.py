@@ -18,7 +18,7 @@ def _decode(decoder: Callable[[bytes], bytes], name: str) -> Callable[[str], str
     """A text that is not encoded gives the error's text, as sprig does."""
 
     def run(text: str) -> str:
-        data = text.encode()
+        data = text.encode(errors="replace")
         try:
             return decoder(data).decode(errors="replace")
         except (binascii.Error, ValueError):
@@ -106,8 +106,8 @@ TABLE: Table = {
     **dict.fromkeys(("toPrettyJson", "mustToPrettyJson"), takes("a", _pretty)),
     "fromJson": takes("s", _from_json),
     "mustFromJson": takes("s", _parse),
-    "b64enc": takes("s", lambda text: base64.b64encode(text.encode()).decode()),
+    "b64enc": takes("s", lambda text: base64.b64encode(text.encode(errors="replace")).decode()),
     "b64dec": takes("s", _decode(lambda data: base64.b64decode(data, validate=True), "base64")),
-    "b32enc": takes("s", lambda text: base64.b32encode(text.encode()).decode()),
+    "b32enc": takes("s", lambda text: base64.b32encode(text.encode(errors="replace")).decode()),
     "b32dec": takes("s", _decode(base64.b32decode, "base32")),
 }

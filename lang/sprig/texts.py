@@ -14,7 +14,7 @@ from lang.sprig.registry import Table, bounded, fail, takes
 
 
 def _trunc(count: int, text: str) -> str:
-    data = text.encode()
+    data = text.encode(errors="replace")
     if count < 0 and len(data) + count > 0:
         return data[count:].decode(errors="replace")
     if 0 <= count < len(data):
@@ -42,7 +42,7 @@ def _abbrev_both(left: int, right: int, text: str) -> str:
 
 
 def _substr(start: int, end: int, text: str) -> str:
-    data = text.encode()
+    data = text.encode(errors="replace")
     size = len(data)
     if start < 0:
         if end > size or end < 0:
@@ -118,7 +118,7 @@ def _initials(text: str) -> str:
 
 
 def _digest(name: str, text: str) -> str:
-    return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.new(name, text.encode(errors="replace"), usedforsecurity=False).hexdigest()
 
 
 TABLE: Table = {
@@ -165,5 +165,5 @@ TABLE: Table = {
     "sha1sum": takes("s", lambda text: _digest("sha1", text)),
     "sha256sum": takes("s", lambda text: _digest("sha256", text)),
     "sha512sum": takes("s", lambda text: _digest("sha512", text)),
-    "adler32sum": takes("s", lambda text: str(zlib.adler32(text.encode()))),
+    "adler32sum": takes("s", lambda text: str(zlib.adler32(text.encode(errors="replace")))),
 }

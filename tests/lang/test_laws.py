@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lang import cron, duration, gojson, quantity, selector, strategic_merge, yaml
+from lang import (
+    cron,
+    duration,
+    gjson,
+    gjson_text,
+    gojson,
+    quantity,
+    selector,
+    sjson,
+    sjson_text,
+    strategic_merge,
+    yaml,
+)
+from lang.errors import LangError
 from lang.govaluate import lexer
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)
@@ -124,6 +139,40 @@ def test_merging_changes_neither_input_and_twice_is_once(base: Any, patch: Any) 
     assert {c["name"]: c for c in once["containers"]} == {c["name"]: c for c in [*base, *patch]}
     again = strategic_merge.pod_spec(once, change)
     assert sorted(again["containers"], key=str) == sorted(once["containers"], key=str)
+
+
+KEYS = st.text("abcd1-_é ", min_size=1, max_size=5).filter(lambda key: not key.lstrip("-").isdigit())
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Pacific/Fakaofo"])
+def test_a_zone_that_left_out_a_day_is_passed(zone: str) -> None:
+    schedule = cron.parse("0 0 30 12 *", zone)
+    found = schedule.next(datetime(2011, 6, 1, tzinfo=UTC))
+    assert found is not None
+    assert found.year == 2012
+    earlier = schedule.previous(found)
+    assert earlier is not None
+    assert earlier.year == 2010
+
+
+@given(
+    st.dictionaries(KEYS, DOCUMENTS, max_size=4), st.lists(KEYS, min_size=1, max_size=4), st.text()
+)
+def test_what_was_set_is_what_is_got(document: Any, keys: list[str], value: str) -> None:
+    path = ".".join(keys)
+    before = copy.deepcopy(document)
+    try:
+        changed = sjson.set(document, path, value)
+    except LangError:
+        return  # a key under a list
+    assert gjson.get(changed, path).value == value
+    assert document == before
+    assert gjson_text.get(sjson_text.set(json.dumps(document), path, value), path).value == value
 
 
 OPERANDS = st.sampled_from(["1", "0x1f", ".5", "a", "[b c]", "'q\\'q'", '"x]"', "true", "c\\-d"])

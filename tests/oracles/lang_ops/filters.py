@@ -13,7 +13,9 @@ Case = dict[str, Any]
 
 
 def _datafilter(case: Case) -> Case:
-    event = CloudEvent("1", "s", "t", "u", "2024-01-01T00:00:00Z", case["data"].encode())
+    event = CloudEvent(
+        "1", "s", "t", "u", "2024-01-01T00:00:00Z", case["data"].encode(errors="replace")
+    )
     spec = {"data": case["filters"], "dataLogicalOperator": case["operator"]}
     verdict = filters.evaluate(spec, "", Payload(event))
     found: Case = {"result": verdict.passed}
