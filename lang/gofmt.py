@@ -1,47 +1,22 @@
 """Go's fmt: `%v` of JSON values, `Sprint`, `Sprintf` with flags, widths and its `%!d(...)` notes.
 
-Owns printing; knows the types that JSON, dates and sprig can give. Source: Go `fmt`. Callers:
-Go templates, sprig, messages of expr.
+Owns plain `%v` and the reading of a layout; single verbs are `gofmt_verbs`. Knows the types that
+JSON, dates and sprig can give. Source: Go `fmt`. Callers: Go templates, sprig, messages of expr.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from lang import gotime, strconv
+from lang import gotime, gotypes, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
+from lang.gofmt_verbs import Verb
 
-_VERB = re.compile(r"%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?(.)?", re.DOTALL)
-_MAX_WIDTH = 1_000_000
-
-
-def type_name(value: Any) -> str:
-    """As `%T` says it."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "bool"
-        case int():
-            return str(getattr(value, "go_type", "int"))
-        case float():
-            return "float64"
-        case str():
-            return "string"
-        case list():
-            return str(getattr(value, "go_type", "[]interface {}"))
-        case dict():
-            return str(getattr(value, "go_type", "map[string]interface {}"))
-        case bytes():
-            return "[]uint8"
-        case datetime():
-            return "time.Time"
-        case _:
-            return str(getattr(value, "go_type", type(value).__name__))
+type_name = gotypes.name
+_FLAGS = frozenset("-+# 0")
+_DIGITS = frozenset("0123456789")
+_LARGEST = 1_000_000  # a width beyond it is none, as in Go
 
 
 def v(value: Any) -> str:
@@ -70,18 +45,7 @@ def v(value: Any) -> str:
 
 def sharp_v(value: Any) -> str:
     """As `%#v` prints it: Go syntax."""
-    match value:
-        case None:
-            return "interface {}(nil)"
-        case str():
-            return strconv.quote(value)
-        case list():
-            return type_name(value) + "{" + ", ".join(map(sharp_v, value)) + "}"
-        case dict():
-            pairs = (f"{sharp_v(k)}:{sharp_v(item)}" for k, item in sorted(value.items()))
-            return type_name(value) + "{" + ", ".join(pairs) + "}"
-        case _:
-            return v(value)
+    return Verb("v", go_syntax=True).show(value)
 
 
 def sprint(*values: Any) -> str:
@@ -101,198 +65,142 @@ def sprintln(*values: Any) -> str:
 
 def sprintf(layout: str, *values: Any) -> str:
     """`fmt.Sprintf`: never fails on a wrong verb, notes it as Go does. Raises LangError(LIMIT)."""
-    return _Printer(values).run(layout)
+    return _Printer(layout, values).run()
 
 
 class _Printer:
-    def __init__(self, values: tuple[Any, ...]) -> None:
-        self._values = values
+    def __init__(self, layout: str, values: tuple[Any, ...]) -> None:
+        self._layout, self._values = layout, values
+        self._at = 0
         self._next = 0
+        self._reordered = False
+        self._indexed = False  # an explicit index stands right before
+        self._good = True
+        self._out: list[str] = []
+        self._size = 0
 
-    def run(self, layout: str) -> str:
-        text = _VERB.sub(self._verb, layout)
-        if self._next < len(self._values):
-            extra = (
-                "<nil>" if each is None else f"{type_name(each)}={v(each)}"
-                for each in self._values[self._next :]
-            )
-            text += "%!(EXTRA " + ", ".join(extra) + ")"
-        if len(text) > DEFAULT_LIMITS.result:
+    def run(self) -> str:
+        layout = self._layout
+        while self._at < len(layout):
+            start = layout.find("%", self._at)
+            if start < 0:
+                self._write(layout[self._at :])
+                break
+            self._write(layout[self._at : start])
+            self._at = start + 1
+            self._directive()
+        rest = self._values[self._next :]
+        if rest and not self._reordered:
+            extra = ("<nil>" if x is None else f"{type_name(x)}={v(x)}" for x in rest)
+            self._write("%!(EXTRA " + ", ".join(extra) + ")")
+        return "".join(self._out)
+
+    def _write(self, text: str) -> None:
+        self._size += len(text)
+        if self._size > DEFAULT_LIMITS.result:
             raise LangError(ErrorKind.LIMIT, "the printed text is too large")
-        return text
+        self._out.append(text)
 
-    def _argument(self) -> Any:
-        self._next += 1
-        return self._values[self._next - 1]
+    def _directive(self) -> None:
+        start = self._at
+        while self._layout[self._at : self._at + 1] in _FLAGS:
+            self._at += 1
+        verb = Verb("", self._layout[start : self._at])
+        self._good, self._indexed = True, False
+        self._index()
+        self._width(verb)
+        self._precision(verb)
+        if not self._indexed:
+            self._index()
+        verb.letter = self._layout[self._at : self._at + 1]
+        self._at += 1
+        self._write(self._applied(verb))
 
-    def _size(self, text: str | None) -> int | None:
-        if text is None:
-            return None
-        if text == "*":
-            size = self._argument() if self._next < len(self._values) else 0
-            text = str(size) if isinstance(size, int) else "0"
-        if len(text) > 7 or int(text) > _MAX_WIDTH:
-            raise LangError(ErrorKind.LIMIT, "the width of a printed value is too large")
-        return int(text)
-
-    def _verb(self, match: re.Match[str]) -> str:
-        flags, width_text, precision_text, verb = match.groups()
-        if verb is None:
+    def _applied(self, verb: Verb) -> str:
+        if not verb.letter:
             return "%!(NOVERB)"
-        width = self._size(width_text)
-        dotted = "." in match.group()[: -1 if verb != "." else None]
-        precision = self._size(precision_text) if precision_text else (0 if dotted else None)
-        if verb == "%":
+        if verb.letter == "%":
             return "%"
+        if not self._good:
+            return f"%!{verb.letter}(BADINDEX)"
         if self._next >= len(self._values):
-            return f"%!{verb}(MISSING)"
-        value = self._argument()
-        body = _formatted(value, verb, flags, precision)
-        return _padded(body, flags, width, value, verb)
+            return f"%!{verb.letter}(MISSING)"
+        if verb.letter in "vw":  # `+` and `#` mean fields and Go syntax here, not signs
+            verb.go_syntax = verb.has("#")
+            verb.flags = verb.flags.replace("#", "").replace("+", "")
+        self._next += 1
+        return verb.show(self._values[self._next - 1])
 
-
-def _padded(body: str, flags: str, width: int | None, value: Any, verb: str) -> str:
-    if width is None or len(body) >= width:
-        return body
-    if "-" in flags:
-        return body.ljust(width)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if "0" in flags and (number or verb in "sqvx"):
-        sign = body[:1] if number and body[:1] in "+-" else ""
-        return sign + body[len(sign) :].rjust(width - len(sign), "0")
-    return body.rjust(width)
-
-
-def _formatted(value: Any, verb: str, flags: str, precision: int | None) -> str:
-    if verb == "T":
-        return type_name(value)
-    if verb == "v":
-        return sharp_v(value) if "#" in flags else _v_signed(value, flags)
-    if verb != "p" and isinstance(value, (list, dict)):
-        return _collection(value, verb, flags, precision)
-    printers = _BY_TYPE.get(_kind(value))
-    printer = printers.get(verb) if printers else None
-    if printer is None:
-        return _wrong(value, verb)
-    return printer(value, flags, precision)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int):
-        return "int"
-    if isinstance(value, float):
-        return "float"
-    return "nil" if value is None else "text"
-
-
-def _v_signed(value: Any, flags: str) -> str:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return "+" + v(value) if number and "+" in flags and value >= 0 else v(value)
-
-
-def _wrong(value: Any, verb: str) -> str:
-    if value is None:
-        return f"%!{verb}(<nil>)"
-    return f"%!{verb}({type_name(value)}={v(value)})"
-
-
-def _collection(value: Any, verb: str, flags: str, precision: int | None) -> str:
-    def each(item: Any) -> str:
-        return _formatted(item, verb, flags, precision)
-
-    if isinstance(value, list):
-        return "[" + " ".join(map(each, value)) + "]"
-    pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
-    return "map[" + " ".join(f"{each(k)}:{each(item)}" for k, item in pairs) + "]"
-
-
-Printer = Callable[[Any, str, int | None], str]
-
-
-def _signed(text: str, value: float, flags: str) -> str:
-    if value >= 0 and not text.startswith("-"):
-        return ("+" if "+" in flags else " " if " " in flags else "") + text
-    return text
-
-
-def _base(letter: str, prefix: str) -> Printer:
-    def printer(value: int, flags: str, precision: int | None) -> str:
-        digits = f"{abs(value):{letter}}"
-        if precision is not None:
-            digits = digits.rjust(precision, "0")
-        if "#" in flags:
-            digits = prefix + digits
-        return _signed(("-" if value < 0 else "") + digits, value, flags)
-
-    return printer
-
-
-def _float(verb: str) -> Printer:
-    def printer(value: float, flags: str, precision: int | None) -> str:
-        if value != value or abs(value) == float("inf"):
-            return strconv.format_float(value)
-        if verb in "gG":
-            text = strconv.format_float_g(value) if precision is None else f"{value:.{precision}g}"
+    def _index(self) -> None:
+        """An explicit `[2]`."""
+        if self._layout[self._at : self._at + 1] != "[":
+            return
+        self._reordered = True
+        end = self._layout.find("]", self._at)
+        if end < 0:
+            self._good = False
+            self._at += 1
+            return
+        text = self._layout[self._at + 1 : end]
+        self._at = end + 1
+        if not text.isascii() or not text.isdigit() or len(text) > 7:
+            self._good = False
+            return
+        self._indexed = True
+        if 0 < int(text) <= len(self._values):
+            self._next = int(text) - 1
         else:
-            text = f"{value:.{6 if precision is None else precision}{verb}}"
-        return _signed(text, value, flags)
+            self._good = False
 
-    return printer
+    def _width(self, verb: Verb) -> None:
+        if self._layout[self._at : self._at + 1] != "*":
+            verb.width = self._number()
+            if verb.width is not None and self._indexed:
+                self._good = False
+            return
+        width = self._star()
+        if width is None:
+            self._write("%!(BADWIDTH)")
+        elif width < 0:
+            width, verb.flags = -width, verb.flags.replace("0", "") + "-"
+        verb.width = width
 
+    def _precision(self, verb: Verb) -> None:
+        if self._layout[self._at : self._at + 1] != ".":
+            return
+        self._at += 1
+        if self._indexed:
+            self._good = False
+        self._index()
+        if self._layout[self._at : self._at + 1] != "*":
+            verb.precision = self._number() or 0
+            return
+        precision = self._star()
+        if precision is None or precision < 0:
+            precision = None
+            self._write("%!(BADPREC)")
+        verb.precision = precision
 
-def _text(value: Any, _flags: str, precision: int | None) -> str:
-    text = v(value)
-    return text if precision is None else text[:precision]
+    def _star(self) -> int | None:
+        """A width from the arguments."""
+        self._at += 1
+        self._indexed = False
+        if self._next >= len(self._values):
+            return None
+        value = self._values[self._next]
+        self._next += 1
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST:
+            return None
+        return int(value)
 
-
-def _quoted(value: Any, flags: str, precision: int | None) -> str:
-    text = _text(value, flags, precision)
-    return f"`{text}`" if "#" in flags and "`" not in text else strconv.quote(text)
-
-
-def _hex(letter: str) -> Printer:
-    def printer(value: Any, flags: str, _precision: int | None) -> str:
-        glue = " " if " " in flags else ""
-        text = glue.join(f"{byte:02{letter}}" for byte in v(value).encode())
-        return ("0" + letter + text) if "#" in flags else text
-
-    return printer
-
-
-def _rune(value: int, _flags: str, _precision: int | None) -> str:
-    return chr(value) if 0 <= value <= 0x10FFFF and not 0xD800 <= value < 0xE000 else "\ufffd"
-
-
-_BY_TYPE: dict[str, dict[str, Printer]] = {
-    "bool": {"t": lambda value, _f, _p: "true" if value else "false"},
-    "int": {
-        "d": _base("d", ""),
-        "x": _base("x", "0x"),
-        "X": _base("X", "0X"),
-        "o": _base("o", "0"),
-        "O": lambda value, flags, p: "0o" + _base("o", "")(value, flags, p),
-        "b": _base("b", "0b"),
-        "c": _rune,
-        "q": lambda value, flags, p: "'" + _rune(value, flags, p) + "'",
-        "U": lambda value, _f, _p: f"U+{value:04X}",
-    },
-    "float": {verb: _float(verb) for verb in "eEfFgG"},
-    "text": {"s": _text, "q": _quoted, "x": _hex("x"), "X": _hex("X")},
-    "nil": {},
-}
-
-
-def html_escape(text: str) -> str:
-    """`html/template`'s escaping of text, as the builtin `html` does it."""
-    table = {"&": "&amp;", "'": "&#39;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "\0": "\ufffd"}
-    return "".join(table.get(character, character) for character in text)
-
-
-def js_escape(text: str) -> str:
-    """As the builtin `js` escapes a text for a JavaScript string."""
-    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
-    for plain, code in (("'", "\\'"), ("<", "\\u003C"), (">", "\\u003E"), ("&", "\\u0026")):
-        escaped = escaped.replace(plain, code)
-    return escaped.replace("=", "\\u003D")
+    def _number(self) -> int | None:
+        start = self._at
+        while self._layout[self._at : self._at + 1] in _DIGITS and self._at < len(self._layout):
+            self._at += 1
+        text = self._layout[start : self._at]
+        if not text:
+            return None
+        if len(text) > 7 or int(text) > _LARGEST:
+            self._at = len(self._layout)
+            return None
+        return int(text)

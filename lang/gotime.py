@@ -269,3 +269,10 @@ class _Parsed:
 def string(t: datetime) -> str:
     """As `time.Time` prints itself: `2024-02-03 04:05:06 +0000 UTC`."""
     return format(t, "2006-01-02 15:04:05.999999999 -0700 MST")
+
+
+def go_string(t: datetime) -> str:
+    """As `%#v` prints a time: the call that makes it."""
+    zone = "time.UTC" if t.tzinfo in {UTC, None} or t.tzname() == "UTC" else "time.Local"
+    parts = (t.year, f"time.{_MONTHS[t.month]}", t.day, t.hour, t.minute, t.second)
+    return f"time.Date({', '.join(map(str, parts))}, {t.microsecond * 1000}, {zone})"

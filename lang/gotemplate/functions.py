@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote_plus
 
 from lang import gofmt, sprig
-from lang.gotemplate import compare
+from lang.gotemplate import compare, escapes
 from lang.sprig import casting
-from lang.sprig.registry import Function, bounded, fail, takes
+from lang.sprig.registry import Function, fail, takes
 
 LAZY = frozenset(["and", "or"])
 
@@ -31,7 +30,7 @@ def _element(node: Any, key: Any) -> Any:
             if isinstance(key, bool) or not isinstance(key, int):
                 shown = "nil" if key is None else f"type {gofmt.type_name(key)}"
                 raise fail(f"cannot index slice/array with {shown}")
-            data = node.encode() if isinstance(node, str) else node
+            data = node.encode(errors="replace") if isinstance(node, str) else node
             if not 0 <= key < len(data):
                 raise fail(f"index out of range: {key}")
             return data[key]
@@ -47,7 +46,7 @@ def _length(value: Any) -> int:
     if value is None:
         raise fail("len of nil pointer")
     if isinstance(value, str):
-        return len(value.encode())
+        return len(value.encode(errors="replace"))
     if isinstance(value, (list, dict, bytes)):
         return len(value)
     raise fail(f"len of type {gofmt.type_name(value)}")
@@ -71,12 +70,6 @@ def _printf(layout: str, *values: Any) -> str:
     return gofmt.sprintf(layout, *values)
 
 
-def _joined(*values: Any) -> str:
-    text = values[0] if len(values) == 1 and isinstance(values[0], str) else gofmt.sprint(*values)
-    bounded(len(text) * 6)
-    return str(text)
-
-
 _BUILTINS: Mapping[str, Function] = {
     "and": takes("aa*", _and),
     "or": takes("aa*", _or),
@@ -93,9 +86,9 @@ _BUILTINS: Mapping[str, Function] = {
     "print": takes("a*", gofmt.sprint),
     "println": takes("a*", gofmt.sprintln),
     "printf": takes("sa*", _printf),
-    "html": takes("a*", lambda *values: gofmt.html_escape(_joined(*values))),
-    "js": takes("a*", lambda *values: gofmt.js_escape(_joined(*values))),
-    "urlquery": takes("a*", lambda *values: quote_plus(_joined(*values), safe="~")),
+    "html": takes("a*", escapes.html),
+    "js": takes("a*", escapes.js),
+    "urlquery": takes("a*", escapes.urlquery),
 }
 
 # A template sees an environment without variables: what runs here is none of a manifest's business.

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lang import duration as durations
 from lang import gotime, strconv
 from lang.errors import LangError
-from lang.gotypes import Duration
+from lang.gotypes import Duration, Int64
 from lang.sprig import casting
 from lang.sprig.registry import Table, takes
 
@@ -70,7 +70,9 @@ def _must_modify(span: str, value: datetime) -> datetime:
 
 
 def _duration(value: Any) -> str:
-    seconds = casting.to_int(value) if isinstance(value, (str, int)) else 0
+    seconds = (
+        casting.to_int(value) if isinstance(value, (str, Int64)) else 0
+    )  # an int is not looked at
     return durations.format_ns(strconv.wrap_int64(seconds * 10**9))
 
 

@@ -71,6 +71,21 @@ def test_a_template_sees_no_environment(monkeypatch: pytest.MonkeyPatch) -> None
         ("%c%U", (65, 0x1F600), "AU+1F600"),
         ("%*d", (5, 42), "   42"),
         ("%.2s|%.3v", ("hello", "hello"), "he|hel"),
+        ("%999999999d", (1,), "%!(NOVERB)%!(EXTRA int=1)"),
+        ("%[2]d %[1]d %d", (1, 2), "2 1 2"),
+        ("%[3]d|%[x]d", (1, 2), "%!d(BADINDEX)|%!d(BADINDEX)"),
+        ("%-6d|%+.2e|% d", (7, 1234.5, 3), "7     |+1.23e+03| 3"),
+        ("%x|%X|%b", (2.5, -1.0, 1.0), "0x1.4p+01|-0X1P+00|4503599627370496p-52"),
+        (
+            "%#v %#v",
+            ([1, "a", None], {"a": 1.5}),
+            '[]interface {}{1, "a", interface {}(nil)} map[string]interface {}{"a":1.5}',
+        ),
+        ("%5t|%q|%#q|%+q", (True, "a`b", "ab", "é"), ' true|"a`b"|`ab`|"\\u00e9"'),
+        ("%s %d", ([1, "a"], ["x"]), "[%!s(int=1) a] [%!d(string=x)]"),
+        ("%*d|%-*d|%.*f", (4, 1, 4, 2, 1, 2.55), "   1|2   |2.5"),
+        ("%#g|%#.3g|%08.3f", (1.0, 2.0, -3.14159), "1.00000|2.00|-003.142"),
+        ("%!|%", (), "%!!(MISSING)|%!(NOVERB)"),
     ],
 )
 def test_printf_prints_as_go(layout: str, values: tuple[Any, ...], text: str) -> None:
