@@ -7,7 +7,8 @@ The contract is the annotation `headrace.dev/capture` on the pod:
      "artifacts": [{"name": "out", "path": "/out", "archive": "tgz", "url": "…"}],
      "inputs": [{"name": "in", "path": "/in", "url": "…" | "raw": "…", "mode": 493}]}
 
-URLs are presigned for one object and one method, so no pod holds credentials. A leaf that needs
+The containers of a set and their order are annotations of their own. URLs are
+presigned for one object and one method, so no pod holds credentials. A leaf that needs
 none of it has no annotation and is one plain container.
 """
 
@@ -23,6 +24,10 @@ from engine.core.decisions import Capture, StartLeaf
 from kube.cluster import Object
 
 ANNOTATION = "headrace.dev/capture"
+MAIN = "headrace.dev/main-containers"
+"""The containers of a container set, comma separated."""
+DEPENDENCIES = "headrace.dev/container-dependencies"
+"""JSON: name of a container → the containers whose success it waits for."""
 SCRIPT = "/argo/staging/script"
 VALID = 7 * 86400  # seconds that a URL in a pod is good for: the longest that S3 signs
 
@@ -36,17 +41,17 @@ class Annotator:
     async def annotated(self, leaf: StartLeaf, namespace: str) -> Object:
         """The pod to create. Raises ValueError with a sentence for the user."""
         pod = leaf.pod or {}
-        if not leaf.capture:
+        added = _container_set(leaf)
+        if leaf.capture:
+            try:
+                plan = await self._plan(leaf.capture, namespace)
+            except ArtifactError as error:
+                raise ValueError(str(error)) from error
+            added[ANNOTATION] = orjson.dumps(plan).decode()
+        if not added:
             return pod
-        try:
-            plan = await self._plan(leaf.capture, namespace)
-        except ArtifactError as error:
-            raise ValueError(str(error)) from error
         meta = dict(pod["metadata"])
-        meta["annotations"] = {
-            **(meta.get("annotations") or {}),
-            ANNOTATION: orjson.dumps(plan).decode(),
-        }
+        meta["annotations"] = {**(meta.get("annotations") or {}), **added}
         return {**pod, "metadata": meta}
 
     async def _plan(self, capture: Capture, namespace: str) -> dict[str, Any]:
@@ -87,6 +92,18 @@ class Annotator:
             "optional": bool(artifact.get("optional")),
             "url": await store.presign(key, "PUT", VALID),
         }
+
+
+def _container_set(leaf: StartLeaf) -> dict[str, str]:
+    """Which containers of a set are the user's own, and which wait for which."""
+    members = (leaf.template.get("containerSet") or {}).get("containers") or ()
+    if not members:
+        return {}
+    added = {MAIN: ",".join(str(m.get("name")) for m in members)}
+    needs = {str(m.get("name")): m["dependencies"] for m in members if m.get("dependencies")}
+    if needs:
+        added[DEPENDENCIES] = orjson.dumps(needs).decode()
+    return added
 
 
 def archive_of(artifact: dict[str, Any]) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from headrace.local.kubelet import capture, logreader, status, volumes
+from headrace.local.kubelet import capture, logreader, ordering, status, volumes
 from headrace.local.kubelet.assembly import Assembly
 from headrace.local.kubelet.capture import Outcome, Plan
 from headrace.local.kubelet.containerstate import ContainerState, Role, Waiting
@@ -143,16 +144,28 @@ class Actor:
 
     async def _mains(self, group: asyncio.TaskGroup) -> None:
         """Run the main containers; a workflow pod is over when its own ones are."""
-        tasks = {
-            s.name: group.create_task(self._runners[s.name].run())
-            for s in self.states
-            if s.role is Role.MAIN
-        }
+        mains = {s.name: s for s in self.states if s.role is Role.MAIN}
+        waits = ordering.dependencies_of(self.object)
+        tasks: dict[str, asyncio.Task[None]] = {}
+        for name, state in mains.items():
+            needs = waits.get(name, ())
+            # Read when the task runs: by then all of them are there.
+            tasks[name] = group.create_task(self._after(state, needs, mains, tasks))
         own = capture.main_names(self.object)
         if own:
             await asyncio.gather(*(t for name, t in tasks.items() if name in own))
             await self._end_all(Role.MAIN)
         await asyncio.gather(*tasks.values())
+
+    async def _after(
+        self,
+        state: ContainerState,
+        needs: Sequence[str],
+        mains: Mapping[str, ContainerState],
+        tasks: Mapping[str, asyncio.Task[None]],
+    ) -> None:
+        wanted = {need: (mains[need], tasks[need]) for need in needs}
+        await ordering.after(state, wanted, self._runners[state.name].run)
 
     async def _prepared(self) -> bool:
         """Volumes and inputs are there; False when the pod must end before that."""
