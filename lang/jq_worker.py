@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -13,17 +14,12 @@ _MAX_OUTPUTS = 1_000_000
 
 def outputs(program: str, document: Any, action: str) -> list[Any]:
     """The first or all outputs. Raises LangError."""
-    import jq
-
     forbidden = _FORBIDDEN.search(program)
     if forbidden:
         module, variable = forbidden.groups()
         text = "cannot load module" if module else f"variable not defined: {variable}"
         raise LangError(ErrorKind.NAME, text)
-    try:
-        compiled = jq.compile(program)
-    except ValueError as error:
-        raise LangError(ErrorKind.SYNTAX, _syntax(str(error))) from None
+    compiled = _compiled(program)
     found: list[Any] = []
     try:
         for value in compiled.input_value(_floats(document)):
@@ -33,6 +29,16 @@ def outputs(program: str, document: Any, action: str) -> list[Any]:
     except (ValueError, StopIteration) as error:
         raise LangError(ErrorKind.VALUE, _runtime(str(error))) from None
     return found
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(program: str) -> Any:
+    import jq
+
+    try:
+        return jq.compile(program)
+    except ValueError as error:
+        raise LangError(ErrorKind.SYNTAX, _syntax(str(error))) from None
 
 
 def _floats(value: Any) -> Any:

@@ -1,11 +1,12 @@
-"""Speed of the languages a workflow step goes through: tags, `when`, depends, merges, schedules.
+"""Speed of the languages: tags, expressions, `when`, paths, templates, merges, schedules, scripts.
 
-Usage: python benchmarks/lang_tags.py
+Usage: python benchmarks/lang.py
 Prints one line a figure: what, microseconds each, and the target where there is one.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import timeit
 from collections.abc import Callable
@@ -15,7 +16,25 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from lang import cron, depends, govaluate, loops, strategic_merge, tags, yaml
+from lang import (
+    cron,
+    depends,
+    expr,
+    gjson,
+    gotemplate,
+    govaluate,
+    jq,
+    loops,
+    lua,
+    sjson,
+    strategic_merge,
+    tags,
+    yaml,
+)
+
+PUSH = json.loads(
+    (Path(__file__).parent.parent / "examples/github-ci/push.json").read_text(encoding="utf-8")
+)
 
 TEMPLATE: dict[str, Any] = {
     "name": "build",
@@ -61,6 +80,7 @@ PATCH = {
     ],
     "nodeSelector": {"disk": "ssd"},
 }
+FILTER = expr.compile('body.ref == "refs/heads/main" and any(body.commits, .distinct)', "events")
 
 
 def measure(name: str, run: Callable[[], Any], target: str = "", each: int = 1) -> None:
@@ -78,6 +98,25 @@ def main() -> None:
     govaluate.when("Succeeded == Succeeded && 3 > 2")
     measure("when, cached", lambda: govaluate.when("Succeeded == Succeeded && 3 > 2"), "≤ 20 µs")
     numbers = iter(range(10**9))
+    program = expr.compile('a > 1 && b == "x"')
+    scope: dict[str, Any] = {"a": 2, "b": "x"}
+    measure('expr, compiled: a > 1 && b == "x"', lambda: program.eval(scope), "≤ 2 µs")
+    measure("expr, compiled, one of filters", lambda: FILTER.eval({"body": PUSH}))
+    measure("expr, a new text", lambda: expr.Program(f"a > {next(numbers)}", "hook").eval(scope))
+    path = 'commits.#(id!="")#.message'
+    measure(
+        "gjson: repository.full_name", lambda: gjson.get(PUSH, "repository.full_name"), "≤ 15 µs"
+    )
+    measure("gjson: a query over the commits", lambda: gjson.get(PUSH, path), "≤ 15 µs")
+    measure("sjson: a value three levels deep", lambda: sjson.set(PUSH, "repository.owner.x", "v"))
+    render = gotemplate.compile(
+        "{{ .Input.ref }} {{ .Input.repository.name | upper }} {{ .Input.after | trunc 7 }} "
+        '{{ len .Input.commits }} {{ .Input.pusher.name | default "x" }}'
+    ).render
+    measure("Go template of 5 actions", lambda: render({"Input": PUSH}), "≤ 60 µs")
+    small = {"body": {"n": 3, "name": "web"}}
+    measure("jq in the worker", lambda: jq.transform("{n: .body.n}", small))
+    measure("Lua in the worker", lambda: lua.filter("return event.body.n == 3", small))
     measure("when, a new text", lambda: govaluate.when(f"{next(numbers)} > 2 && a == a"))
     logic = depends.compile({"depends": "A && (B.Failed || C)"}, [{"name": n} for n in "ABC"])
     results = {n: depends.TaskResult(succeeded=True) for n in "ABC"}
