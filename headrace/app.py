@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from importlib import resources as files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from engine.runtime.controller import EngineRuntime
 from engine.runtime.controller import Settings as EngineSettings
 from events.bus import jetstream
 from events.buses import ManagedJetStream
-from events.runtime import EventsRuntime
+from events.runtime import EventsRuntime, EventsSettings
 from headrace import logs
 from headrace.local.apiserver.server import ApiServer
 from headrace.local.apiserver.server import Settings as ApiSettings
@@ -27,6 +28,7 @@ from headrace.local.kubelet.kubelet import Kubelet
 from headrace.local.nats import NatsServer, NatsSettings, NatsUnavailable
 from kube import resources
 from kube.clock import SystemClock
+from kube.egress import EgressSettings
 from kube.errors import NotFound
 from kube.service import Service
 from kube.throttle import Throttle
@@ -72,13 +74,23 @@ class Application(Service):
             await self._install_kinds(api)
             kubelet = Kubelet(api.cluster, options.data_dir, runtime=options.runtime)
             api.set_node(kubelet)
+            egress = EgressSettings(own_ports=lambda: _ports(api.url, nats.url))
             engine = EngineRuntime(
                 api.cluster,
                 clock,
                 Throttle(),
-                EngineSettings(artifact_folder=options.data_dir / "artifacts"),
+                EngineSettings(
+                    artifact_folder=options.data_dir / "artifacts",
+                    egress=egress,
+                    local_plugins=True,
+                ),
             )
-            events = EventsRuntime(api.cluster, ManagedJetStream(_connection(nats)), clock)
+            events = EventsRuntime(
+                api.cluster,
+                ManagedJetStream(_connection(nats)),
+                clock,
+                EventsSettings(egress=egress),
+            )
             for part in (kubelet, engine, events):
                 await begin(part)
             self.url = api.url
@@ -112,6 +124,11 @@ def kinds() -> list[dict[str, Any]]:
 def _connection(nats: NatsServer) -> jetstream.Connection:
     credentials = jetstream.Credentials(user=lambda: nats.user, password=lambda: nats.password)
     return jetstream.Connection(nats.url, credentials)
+
+
+def _ports(*urls: str) -> frozenset[int]:
+    """Our own ports: nothing that runs on behalf of users connects to them."""
+    return frozenset(port for url in urls if (port := urlsplit(url).port) is not None)
 
 
 async def _first_to_end(parts: list[Service]) -> None:

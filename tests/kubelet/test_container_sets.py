@@ -50,7 +50,7 @@ async def test_a_container_waits_for_those_it_needs(machine: Machine) -> None:
     }
     await machine.create(container_set(needs, **scripts))
     pod = await machine.ended("set")
-    assert ends(pod) == {name: (0, "") for name in scripts}
+    assert ends(pod) == dict.fromkeys(scripts, (0, ""))
     assert pod["status"]["phase"] == "Succeeded"
 
 
