@@ -276,7 +276,7 @@ def _timers(run: Run) -> None:
             case Timer.TIMEOUT:
                 deadlines.node_expired(run, node_id)
             case Timer.RESUME:
-                suspend.resume(run, node_id)
+                suspend.expire(run, node_id)
             case Timer.RETRY:
                 frame = run.retries.pop(node_id, None)
                 if frame is not None:

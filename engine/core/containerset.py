@@ -65,6 +65,9 @@ def changed(run: Run, frame: LeafFrame, pod: Node, fact: LeafChanged) -> None:
 
 def over(run: Run, frame: LeafFrame, pod: Node, fact: LeafChanged) -> None:
     """The pod is over: what is not known of a container follows the pod."""
+    if fact.phase is Phase.ERROR and fact.message == "pod deleted":
+        stopped(run, frame, pod, fact.phase, "container deleted")
+        return
     stopped(run, frame, pod, fact.phase, fact.message)
 
 

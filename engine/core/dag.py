@@ -235,8 +235,11 @@ def _loop(run: Run, frame: DagFrame, task: Task, scope: FlowScope, call: Call) -
     group.inputs = None
     loop = LoopFrame(frame, spec, call.name, members, only=_visible(frame, task))
     loop.group_id = group.id
+    loop.group = call
+    call.node_id = group.id
     loop.pending = len(members)
     loop.node_ids = [""] * len(members)
+    hooks.observe(run, call, group)
     run.agenda.append(Expand(loop))
 
 
@@ -262,8 +265,8 @@ def item_settled(run: Run, loop: LoopFrame, call: Call) -> None:
         return
     group = run.nodes[loop.group_id]
     table.finish(run, group, loops.group_phase(run, loop))
-    flow.results[loop.spec.name] = Result(group.id, items=loop.node_ids)
-    _task_over(run, flow, loop.spec.name)
+    assert loop.group is not None
+    hooks.completed(run, loop.group, group)
 
 
 def settled(run: Run, frame: DagFrame, call: Call) -> None:
@@ -272,8 +275,9 @@ def settled(run: Run, frame: DagFrame, call: Call) -> None:
     if call.timed_out:
         call.timed_out = False
     spec = _plan(frame).tasks[call.key].spec
-    # A loop that was over before (recovery) comes as one node: its members are its children.
-    items = list(node.children or ()) if node.type is NodeType.TASK_GROUP else None
+    items = None
+    if node.type is NodeType.TASK_GROUP:
+        items = [c for c in node.children or () if not run.nodes[c].hooked]
     declared = steps.declared(run, frame, spec, node)
     frame.results[call.key] = Result(node.id, items, declared=declared)
     _task_over(run, frame, call.key)

@@ -17,3 +17,7 @@ class SpecError(CoreError):
 
 class ReferenceMissing(CoreError):
     """A value refers to something that does not exist and never will."""
+
+
+class TooDeep(CoreError):
+    """Templates call each other without end: the node is Error, and its caller sees just that."""

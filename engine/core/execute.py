@@ -7,12 +7,13 @@ a `Proceed` on the agenda.
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
-from engine.core import binding, hooks, locks, memo, parallelism, settle, table, templates
-from engine.core.errors import CoreError
+from engine.core import binding, hooks, locks, memo, parallelism, settle, table, templates, values
+from engine.core.errors import CoreError, TooDeep
 from engine.core.nodes import Node
 from engine.core.phases import FULFILLED, NodeType, Phase, Shutdown
 from engine.core.prepared import Prepared, TemplateType
@@ -28,6 +29,8 @@ TYPES = {
     TemplateType.HTTP: NodeType.HTTP,
     TemplateType.PLUGIN: NodeType.PLUGIN,
 }
+_DISPLAY_NAME = "workflows.argoproj.io/display-name"
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-.]{0,61}[a-zA-Z0-9]")
 _TOO_DEEP = (
     "Maximum recursion depth exceeded. See "
     "https://argoproj.github.io/argo-workflows/scaling/#maximum-recursion-depth"
@@ -56,6 +59,9 @@ def start(run: Run, call: Call) -> bool:
         return False
     try:
         _prepare(run, call)
+    except TooDeep as error:
+        skip(run, call, error.message, Phase.ERROR)
+        return False
     except (CoreError, LangError) as error:
         settle.fail(run, call, error.message)
         return False
@@ -94,8 +100,8 @@ def skip(run: Run, call: Call, message: str, phase: Phase) -> Node:
 
 
 def _prepare(run: Run, call: Call) -> None:
-    if call.depth >= run.config.max_recursion:
-        raise CoreError(_TOO_DEEP)
+    if call.depth + 1 >= run.config.max_recursion:
+        raise TooDeep(_TOO_DEEP)
     template = templates.resolve(run, call.source, call.reference)
     call.template = template
     binding.bind(run, call, _locals(run, call, template))
@@ -105,6 +111,15 @@ def _prepare(run: Run, call: Call) -> None:
     if head is None:
         head = template.head.render(scope(run, call), allow_unresolved=True)
     call.head = head
+    call.display_name = _display_name(head)
+
+
+def _display_name(head: Mapping[str, Any]) -> str:
+    """The name that the template's annotation gives to its nodes; empty for none."""
+    name = str(values.mapping(head.get("annotations")).get(_DISPLAY_NAME) or "")
+    if name and not _NAME.fullmatch(name):
+        raise CoreError(f"displayName must match the regex ^{_NAME.pattern}$")
+    return name
 
 
 def _locals(run: Run, call: Call, template: Prepared) -> dict[str, Any]:

@@ -33,6 +33,25 @@ def holds(source: str, scope: Mapping[str, Any], site: Site) -> bool:
     return evaluate(source, scope, site) is True
 
 
+def type_name(value: Any) -> str:
+    """The name of a value's type, as messages of the reference give it."""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return "bool"
+        case int():
+            return "int"
+        case float():
+            return "float64"
+        case str():
+            return "string"
+        case Mapping():
+            return "map[string]interface {}"
+        case _:
+            return "[]interface {}"
+
+
 def check(source: str) -> None:
     """Raise LangError for a tag's expression that does not even parse."""
     try:

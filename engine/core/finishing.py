@@ -50,6 +50,9 @@ def abort(run: Run, message: str) -> None:
     for frame in list(run.leaves.values()):
         leaf.stop(run, frame, Phase.FAILED, "the workflow ended", StopReason.TERMINATE)
     run.agenda.clear()
+    entry = run.nodes.get(run.name)
+    if entry is not None and entry.phase is Phase.RUNNING:
+        table.finish(run, entry, Phase.ERROR, "Workflow operation error")
     finish(run, Phase.ERROR, message)
 
 

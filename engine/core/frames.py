@@ -99,6 +99,8 @@ class LoopFrame:
     node_ids: list[str] = field(default_factory=list)
     group_id: str = ""
     """The TaskGroup node of a looped task; empty for a looped step."""
+    group: Call | None = None
+    """The call of the looped task itself: its hooks run when the last item is over."""
 
 
 @dataclass(slots=True)

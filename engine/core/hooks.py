@@ -15,10 +15,10 @@ from engine.core.errors import CoreError
 from engine.core.expressions import Site
 from engine.core.frames import Flow, HookSlot, Result
 from engine.core.nodes import Node
-from engine.core.phases import Shutdown
+from engine.core.phases import Phase, Shutdown
 from engine.core.run import Run
 from engine.core.scope import FlowScope
-from engine.core.work import Call, Settled, Start
+from engine.core.work import Call, Caller, Settled, Start
 from lang import tags
 from lang.errors import LangError
 
@@ -28,6 +28,12 @@ def slot(call: Call, spec: CallSpec) -> HookSlot | None:
     if not spec.hooks and spec.exit_hook is None:
         return None
     return HookSlot(call, spec.hooks, spec.exit_hook)
+
+
+def item_slot(call: Call, spec: CallSpec) -> HookSlot | None:
+    """The slot for an item of a looped task: the exit hook runs for each item and for the loop,
+    the other hooks for the loop alone."""
+    return None if spec.exit_hook is None else HookSlot(call, (), spec.exit_hook)
 
 
 def observe(run: Run, call: Call, node: Node) -> None:
@@ -47,7 +53,8 @@ def observe(run: Run, call: Call, node: Node) -> None:
 def completed(run: Run, call: Call, node: Node) -> None:
     """The node is fulfilled: fire what is left, then report when the last hook is over."""
     slot_ = call.hooks
-    if slot_ is None:
+    if slot_ is None or (node.phase is Phase.SKIPPED and call.caller is Caller.STEP):
+        # The reference forgets the hooks of a step that was skipped, but not those of a task.
         run.agenda.append(Settled(call))
         return
     observe(run, call, node)
@@ -94,17 +101,19 @@ def _scope(run: Run, flow: Flow, call: Call, node: Node) -> FlowScope:
 
 
 class _OwnOutputs(FlowScope):
-    """What an exit hook's arguments see: of its own step the output parameters, no result."""
+    """What an exit hook sees of its own step: its status and its outputs, but no result."""
 
-    __slots__ = ("_hidden",)
+    __slots__ = ("_own_name",)
 
     def __init__(self, run: Run, flow: Flow, own: tuple[str, Result]) -> None:
         super().__init__(run, flow, own=own)
-        self._hidden = f"{self._prefix}{own[0]}.outputs.result"
+        self._own_name = f"{self._prefix}{own[0]}."
 
     def __getitem__(self, name: str) -> Any:
-        if name == self._hidden:
-            raise KeyError(name)
+        if name.startswith(self._own_name):
+            rest = name[len(self._own_name) :]
+            if rest != "status" and not rest.startswith(("outputs.parameters.", "outputs.art")):
+                raise KeyError(name)
         return super().__getitem__(name)
 
 
@@ -129,7 +138,7 @@ def _fire(
     slot_.running += 1
     own = (call.key, Result(node.id))
     scope = _OwnOutputs(run, flow, own) if on_exit else FlowScope(run, flow, own=own)
-    given = hook.arguments or workflow_arguments(run)
+    given = hook.arguments or (workflow_arguments(run) if on_exit else Arguments())
     try:
         arguments.render(run, hook_call, given, scope, strict=())
     except (CoreError, LangError) as error:
@@ -138,7 +147,7 @@ def _fire(
 
 
 def workflow_arguments(run: Run) -> Arguments:
-    """What a hook without arguments of its own is given: those of the workflow."""
+    """What an exit hook without arguments of its own is given: those of the workflow."""
     block = values.mapping(run.spec.get("arguments"))
     known = tuple(
         Argument(p["name"], _literal(run.globals[f"workflow.parameters.{p['name']}"]))

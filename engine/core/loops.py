@@ -112,6 +112,7 @@ def _call(run: Run, loop: LoopFrame, index: int) -> Call:
     spec, flow = loop.spec, loop.flow
     member = loop.items[index]
     name = items.node_name(loop.name, index, member)
+    in_dag = isinstance(flow, DagFrame)
     scope = FlowScope(run, flow, extra=member.variables(), only=loop.only)
     call = Call(
         name=name,
@@ -121,14 +122,14 @@ def _call(run: Run, loop: LoopFrame, index: int) -> Call:
         boundary_id=flow.node_id,
         flow=flow,
         depth=flow.call.depth + 1,
-        caller=Caller.TASK if isinstance(flow, DagFrame) else Caller.STEP,
+        caller=Caller.TASK if in_dag else Caller.STEP,
         label=items.node_name(spec.name, index, member),
         key=spec.name,
         parents=(loop.group_id or loop.parent_id,),
         outer=scope,
         on_exit=flow.call.on_exit,
     )
-    call.hooks = hooks.slot(call, spec)
+    call.hooks = hooks.item_slot(call, spec) if in_dag else hooks.slot(call, spec)
     call.index = index
     if table.existing(run, name) is not None and run.nodes[table.identify(run, name)].fulfilled:
         return call

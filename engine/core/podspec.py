@@ -7,6 +7,7 @@ up; other fields of the template replace those of the workflow.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.core.errors import CoreError
 from engine.core.nodes import Node
 from engine.core.prepared import TemplateType
 from engine.core.run import Run
+from engine.core.scope import FlowScope
 from engine.core.values import Json
 from engine.core.work import Call
 from lang import pod_patch
@@ -44,15 +46,14 @@ def build(
     run: Run, call: Call, node: Node, body: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> Json:
     """The Pod of a leaf. Raises CoreError or LangError for what cannot become one."""
-    own = run.pod_spec_parts
+    own = _own_parts(run, call, extra)
     containers, inits = _containers(body)
     spec: Json = {"restartPolicy": "Never", "containers": containers}
     if inits:
         spec["initContainers"] = inits
-    volumes = _volumes(run, own, body)
+    volumes = _volumes(run, own, body, [*containers[: _count_mains(body)], *inits, *containers])
     if volumes:
         spec["volumes"] = volumes
-    _check_mounts([*containers, *inits], volumes)
     _from_workflow(spec, own, body)
     _placement(run, call, spec, own, body)
     if call.avoid:
@@ -68,28 +69,42 @@ def build(
     }
 
 
+def _own_parts(run: Run, call: Call, extra: Mapping[str, Any]) -> Json:
+    """The workflow's own fields; those with tags are rendered for each pod, with its inputs."""
+    if run.pod_spec_template is None:
+        return run.pod_spec_parts
+    scope: Mapping[str, Any] = {**run.globals, **call.variables, **extra}
+    found: Json = run.pod_spec_template.render(scope, allow_unresolved=True)
+    if call.flow is not None and run.volumes_template is not None:
+        # Volumes see what the flow around the pod sees: results of the steps before it.
+        flow: Mapping[str, Any] = ChainMap(FlowScope(run, call.flow), scope)  # type: ignore[arg-type]
+        found["volumes"] = run.volumes_template.render(flow, allow_unresolved=True)
+    return found
+
+
+def _count_mains(body: Mapping[str, Any]) -> int:
+    return len(values.mapping(body.get("containerSet")).get("containers") or (1,))
+
+
 def _metadata(
     run: Run, call: Call, node: Node, own: Mapping[str, Any], body: Mapping[str, Any]
 ) -> Json:
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    for block in (own.get("podMetadata"), body.get("metadata")):
-        labels.update(_texts(values.mapping(block).get("labels")))
-        annotations.update(_texts(values.mapping(block).get("annotations")))
-    labels[f"{LABEL}workflow"] = run.name
-    labels[f"{LABEL}completed"] = "false"
+    labels = {f"{LABEL}completed": "false"}
     if run.config.instance_id:
         labels[f"{LABEL}controller-instanceid"] = run.config.instance_id
     if call.on_exit:
         labels[f"{LABEL}on-exit"] = "true"
-    annotations[f"{LABEL}node-name"] = node.name
-    annotations[f"{LABEL}node-id"] = node.id
-    members = values.mapping(body.get("containerSet")).get("containers") or ()
-    shown = str(members[-1].get("name")) if members else "main"
-    annotations["kubectl.kubernetes.io/default-container"] = shown
+    annotations = {"kubectl.kubernetes.io/default-container": _shown(body)}
     collected = podgc.annotation(run)
     if collected is not None:
         annotations[f"{LABEL}pod-gc-strategy"] = collected
+    for block in (own.get("podMetadata"), body.get("metadata")):
+        labels.update(_texts(values.mapping(block).get("labels")))
+        annotations.update(_texts(values.mapping(block).get("annotations")))
+    # By these the pod is found again: nobody may change them.
+    labels[f"{LABEL}workflow"] = run.name
+    annotations[f"{LABEL}node-name"] = node.name
+    annotations[f"{LABEL}node-id"] = node.id
     return {
         "name": table.pod_name(run, node),
         "namespace": run.namespace,
@@ -106,6 +121,13 @@ def _metadata(
             }
         ],
     }
+
+
+def _shown(body: Mapping[str, Any]) -> str:
+    """The container that `kubectl logs` shows: main, in a set without one the last."""
+    members = values.mapping(body.get("containerSet")).get("containers") or ()
+    names = [str(member.get("name")) for member in members]
+    return "main" if "main" in names or not names else names[-1]
 
 
 def _texts(block: Any) -> dict[str, str]:
@@ -143,7 +165,8 @@ def _member(container: Mapping[str, Any], shared: list[Any]) -> Json:
 def _script(script: Mapping[str, Any]) -> Json:
     found = {k: v for k, v in script.items() if k != "source"}
     found["name"] = "main"
-    found["args"] = [*(found.get("args") or ()), SCRIPT_PATH]
+    if script.get("source"):
+        found["args"] = [*(found.get("args") or ()), SCRIPT_PATH]
     return found
 
 
@@ -156,22 +179,25 @@ def _mirrored(container: Mapping[str, Any], mounts: list[Any]) -> Json:
     return found
 
 
-def _volumes(run: Run, own: Mapping[str, Any], body: Mapping[str, Any]) -> list[Json]:
-    """Volumes of template and workflow (the template's win by name), then the claims."""
-    found: dict[str, Json] = {}
-    for volume in [*(body.get("volumes") or ()), *(own.get("volumes") or ())]:
-        found.setdefault(str(volume.get("name")), dict(volume))
+def _volumes(
+    run: Run, own: Mapping[str, Any], body: Mapping[str, Any], containers: list[Json]
+) -> list[Json]:
+    """The template's volumes, and of the workflow's (then its claims) those that are mounted."""
+    found = {str(volume.get("name")): dict(volume) for volume in body.get("volumes") or ()}
+    others: dict[str, Json] = {}
+    for volume in own.get("volumes") or ():
+        others.setdefault(str(volume.get("name")), dict(volume))
     for name, claim in run.claims.items():
-        found.setdefault(name, {"name": name, "persistentVolumeClaim": {"claimName": claim}})
-    return list(found.values())
-
-
-def _check_mounts(containers: list[Json], volumes: list[Json]) -> None:
-    known = {volume["name"] for volume in volumes}
+        others.setdefault(name, {"name": name, "persistentVolumeClaim": {"claimName": claim}})
     for container in containers:
         for mount in container.get("volumeMounts") or ():
-            if mount.get("name") not in known:
-                raise CoreError(f"volume '{mount.get('name')}' not found in workflow spec")
+            name = str(mount.get("name"))
+            if name in found:
+                continue
+            if name not in others:
+                raise CoreError(f"volume '{name}' not found in workflow spec")
+            found[name] = others[name]
+    return list(found.values())
 
 
 def _from_workflow(spec: Json, own: Mapping[str, Any], body: Mapping[str, Any]) -> None:

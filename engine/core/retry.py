@@ -86,7 +86,7 @@ def attempt(run: Run, frame: RetryFrame) -> Call | None:
         owner=frame,
         boundary_id=call.boundary_id,
         flow=call.flow,
-        depth=call.depth + 1,
+        depth=call.depth,
         caller=call.caller,
         label=call.label,
         key=call.key,
@@ -179,7 +179,7 @@ def judge(run: Run, frame: RetryFrame, last: Node, error: str) -> None:
         settle.fail(run, frame.call, problem.message)
         return
     if stop is not None:
-        if error and not frame.call.error:
+        if error and not frame.call.error and not _retries_errors(strategy):
             frame.call.error = error
         end(run, frame, stop[0], stop[1], copy=last if stop[2] else None)
         return
@@ -199,10 +199,10 @@ def _verdict(
 ) -> Verdict | None:
     """None: try again (perhaps after `frame.wake_at`). Else phase, message, copy outputs."""
     if _shut_down(run, frame.call):
-        return Phase.FAILED, f"Stopped with strategy '{run.shutdown.value}'", False
+        return last.phase, f"Stopped with strategy '{run.shutdown.value}'", False
     if run.deadline is not None and run.deadline <= run.now and not frame.call.on_exit:
         moment = values.rfc3339(run.deadline)
-        return Phase.FAILED, f"retry exceeded workflow deadline {moment}", False
+        return last.phase, f"retry exceeded workflow deadline {moment}", False
     limit = strategy.get("limit")
     count = None if limit is None else values.integer(limit, "retryStrategy.limit")
     late = _backoff(run, frame, last, strategy.get("backoff"), count)
@@ -275,9 +275,7 @@ def _max_until(run: Run, frame: RetryFrame) -> float | None:
 
 
 def _policy_allows(run: Run, last: Node, strategy: Mapping[str, Any]) -> bool:
-    policy = strategy.get("retryPolicy")
-    if not policy:
-        policy = "Always" if strategy.get("expression") else "OnFailure"
+    policy = _policy(strategy)
     match policy:
         case "Always":
             return True
@@ -289,6 +287,16 @@ def _policy_allows(run: Run, last: Node, strategy: Mapping[str, Any]) -> bool:
             return is_transient(last.message, run.config.transient_error_pattern)
         case _:
             raise CoreError(f"{policy} is not a valid RetryPolicy")
+
+
+def _retries_errors(strategy: Mapping[str, Any]) -> bool:
+    """An error while executing an attempt counts as its bad end, not as the caller's."""
+    return _policy(strategy) in ("Always", "OnError", "OnTransientError")
+
+
+def _policy(strategy: Mapping[str, Any]) -> str:
+    default = "Always" if strategy.get("expression") else "OnFailure"
+    return str(strategy.get("retryPolicy") or default)
 
 
 def is_transient(message: str, pattern: str = "") -> bool:

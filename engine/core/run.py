@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine.core.frames import LeafFrame, RetryFrame
     from engine.core.prepared import Prepared
     from engine.core.work import Call, Reference, Work
+    from lang import tags
 
 
 @dataclass(slots=True)
@@ -93,6 +94,9 @@ class Run:
     inline_references: list[Reference] = field(default_factory=list)
     pod_spec_parts: dict[str, Any] = field(default_factory=dict)
     """The spec without its templates, with workflow variables filled in."""
+    pod_spec_template: tags.Template | None = None
+    """The same, where something in it is known only when a pod is made: its inputs, its name."""
+    volumes_template: tags.Template | None = None
     deadline: float | None = None
 
     # Indexes over what is active.

@@ -16,7 +16,7 @@ from engine.core.run import Run
 from engine.core.timers import Timer
 from engine.core.values import Json
 from engine.core.work import Call
-from lang import duration
+from lang import duration, gojson
 from lang.errors import LangError
 
 
@@ -24,6 +24,7 @@ def begin(run: Run, call: Call) -> None:
     """Make the node, and wait."""
     assert call.template is not None
     assert call.template.body is not None
+    _offer_choices(call)
     node = table.create(run, call, NodeType.SUSPEND, Phase.RUNNING)
     table.move(run, node, Phase.RUNNING)
     settle.track(run, call, node)
@@ -46,6 +47,30 @@ def begin(run: Run, call: Call) -> None:
         settle.fail(run, call, error.message)
 
 
+def _offer_choices(call: Call) -> None:
+    """An input whose value is JSON with an `enum` offers these choices to who resumes it."""
+    if not (call.inputs or {}).get("parameters"):
+        return
+    assert call.inputs is not None
+    parameters = []
+    for parameter in call.inputs["parameters"]:
+        choices = _choices(str(parameter.get("value") or ""))
+        if choices:
+            parameter = {"default": choices[0], **parameter, "enum": choices}
+        parameters.append(parameter)
+    call.inputs = {**call.inputs, "parameters": parameters}
+
+
+def _choices(text: str) -> list[str]:
+    if not text.startswith("{"):
+        return []
+    try:
+        found = values.mapping(gojson.parse(text)).get("enum")
+    except LangError:
+        return []
+    return [values.text(choice) for choice in found] if isinstance(found, list) else []
+
+
 def end(run: Run, call: Call, phase: Phase, message: str) -> None:
     """The node is over."""
     node = run.nodes[call.node_id]
@@ -66,6 +91,20 @@ def resume(run: Run, node_id: str, message: str = "") -> None:
         run.decide(EmitEvent(EventType.WARNING, "WorkflowNodeNotResumed", text, node_id))
         return
     end(run, call, Phase.SUCCEEDED, message or node.message)
+
+
+def expire(run: Run, node_id: str) -> None:
+    """The duration is over: succeed, or fail where something was never supplied."""
+    call = run.suspends.get(node_id)
+    if call is None:
+        return
+    try:
+        _take_defaults(run.nodes[node_id])
+    except CoreError as error:
+        run.suspends.pop(node_id)
+        settle.fail(run, call, error.message)
+        return
+    end(run, call, Phase.SUCCEEDED, run.nodes[node_id].message)
 
 
 def _take_defaults(node: Node) -> None:

@@ -51,7 +51,7 @@ def create(
     node = Node(
         id=node_id,
         name=name,
-        display_name=_display_name(run, name, call.boundary_id),
+        display_name=call.display_name or _display_name(run, name, call.boundary_id),
         type=kind,
         phase=phase,
         boundary_id=call.boundary_id,

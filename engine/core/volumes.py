@@ -15,6 +15,8 @@ from engine.core.phases import Phase
 from engine.core.run import Run
 from engine.core.values import Json
 
+LABEL = "workflows.argoproj.io/workflow"
+
 
 def ask(run: Run) -> bool:
     """Ask for the claims; False when there is nothing to wait for."""
@@ -29,6 +31,7 @@ def _claim(run: Run, raw: Mapping[str, Any]) -> Json:
     metadata = dict(values.mapping(raw.get("metadata")))
     metadata["name"] = f"{run.name}-{metadata.get('name')}"
     metadata["namespace"] = run.namespace
+    metadata["labels"] = {**values.mapping(metadata.get("labels")), LABEL: run.name}
     metadata["ownerReferences"] = owners(run)
     return {
         "apiVersion": "v1",
@@ -54,13 +57,14 @@ def owners(run: Run) -> list[Json]:
 
 def disruption_budget(run: Run, spec: Mapping[str, Any]) -> Json:
     """The budget that covers this workflow's pods."""
-    selector = {"matchLabels": {"workflows.argoproj.io/workflow": run.name}}
+    selector = spec.get("selector") or {"matchLabels": {LABEL: run.name}}
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": {
             "name": run.name,
             "namespace": run.namespace,
+            "labels": {LABEL: run.name},
             "ownerReferences": owners(run),
         },
         "spec": {**spec, "selector": selector},

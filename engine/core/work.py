@@ -94,6 +94,7 @@ class Call:
     node_id: str = ""
     template: Prepared | None = None
     head: dict[str, Any] = field(default_factory=dict)
+    display_name: str = ""
     inputs: dict[str, Any] | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     index: int = 0

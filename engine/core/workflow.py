@@ -6,6 +6,8 @@ exit handler → the end. Everything here happens once per workflow.
 
 from __future__ import annotations
 
+import re
+
 from crds import decode
 from crds.workflow import Workflow
 from engine.core import (
@@ -38,6 +40,14 @@ from lang import naming, tags
 from lang.errors import LangError
 
 LABEL = "workflows.argoproj.io/"
+_LONGEST_LABEL = 63
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_LABEL_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+    "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
+    "'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
 _NOT_SPEC = ("templates", "arguments", "templateDefaults", "workflowMetadata", "metrics")
 
 
@@ -84,8 +94,7 @@ def _prepare(run: Run) -> None:
     variables.set_parameters(run)
     variables.set_outputs(run)
     _set_metadata(run)
-    fields = {k: v for k, v in run.spec.items() if k not in _NOT_SPEC}
-    run.pod_spec_parts = tags.compile(fields).render(run.globals, allow_unresolved=True)
+    _set_pod_parts(run)
     run.suspended = bool(run.spec.get("suspend"))
     if run.spec.get("shutdown"):
         run.shutdown = Shutdown(str(run.spec["shutdown"]))
@@ -97,6 +106,16 @@ def _prepare(run: Run) -> None:
         for name, hook in sorted(values.mapping(run.spec.get("hooks")).items())
         if name != "exit"
     )
+
+
+def _set_pod_parts(run: Run) -> None:
+    """The spec without its templates: rendered once, or for each pod where that is needed."""
+    fields = {k: v for k, v in run.spec.items() if k not in _NOT_SPEC}
+    parts = tags.compile(fields)
+    run.pod_spec_parts = parts.render(run.globals, allow_unresolved=True)
+    if parts.expressions or any(not name.startswith("workflow.") for name in parts.names):
+        run.pod_spec_template = parts
+        run.volumes_template = tags.compile(list(fields.get("volumes") or ()))
 
 
 def set_parallelism(run: Run) -> None:
@@ -111,21 +130,40 @@ def _set_metadata(run: Run) -> None:
     block = values.mapping(run.spec.get("workflowMetadata"))
     scope = run.globals
     for key, value in values.mapping(block.get("labels")).items():
-        run.labels[key] = tags.render(values.text(value), scope, allow_unresolved=True)
+        label = str(tags.render(values.text(value), scope, allow_unresolved=True))
+        _check_label(label, f'invalid label value "{label}" for label "{key}"')
+        run.labels[key] = label
     for key, value in values.mapping(block.get("annotations")).items():
         run.annotations[key] = tags.render(values.text(value), scope, allow_unresolved=True)
-    for key, source in values.mapping(block.get("labelsFrom")).items():
-        text = str(source.get("expression") or "")
-        try:
-            value = expressions.evaluate(text, scope, Site.LABELS)
-        except LangError as error:
-            raise CoreError(
-                f'failed to compile function for expression "{text}": {error.message}'
-            ) from None
-        if not isinstance(value, str):
-            raise CoreError(f'failed to evaluate label "{key}" expression "{text}": not a string')
-        run.labels[key] = value
     variables.set_metadata(run)
+    for key, source in values.mapping(block.get("labelsFrom")).items():
+        run.labels[key] = _computed_label(run, key, str(source.get("expression") or ""))
+    variables.set_metadata(run)
+
+
+def _computed_label(run: Run, key: str, source: str) -> str:
+    try:
+        value = expressions.evaluate(source, run.globals, Site.LABELS)
+    except LangError as error:
+        raise CoreError(
+            f'failed to compile function for expression "{source}": {error.message}'
+        ) from None
+    if not isinstance(value, str):
+        kind = expressions.type_name(value)
+        raise CoreError(
+            f'failed to evaluate label "{key}" expression "{source}" evaluted to {kind} '
+            "but must be a string"
+        )
+    what = f'invalid label value "{value}" for label "{key}" and expression "{source}"'
+    _check_label(value, what)
+    return value
+
+
+def _check_label(value: str, what: str) -> None:
+    if len(value.encode()) > _LONGEST_LABEL:
+        raise CoreError(f"{what}: must be no more than {_LONGEST_LABEL} bytes")
+    if not _LABEL_VALUE.fullmatch(value):
+        raise CoreError(f"{what}: {_LABEL_RULE}")
 
 
 def _ask_for_locks(run: Run) -> None:

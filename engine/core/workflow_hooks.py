@@ -7,7 +7,7 @@ workflow waits for it. Semantics: Argo's `executeWfLifeCycleHook` and exit handl
 from __future__ import annotations
 
 from engine.core import arguments, expressions, hooks, table, variables
-from engine.core.callspec import HookSpec, compile_hook
+from engine.core.callspec import Arguments, HookSpec, compile_hook
 from engine.core.errors import CoreError
 from engine.core.expressions import Site
 from engine.core.frames import Root
@@ -61,15 +61,16 @@ def exit_hook(run: Run) -> HookSpec | None:
 
 
 def start_exit(run: Run) -> bool:
-    """Start the exit handler, if there is one that is to run. False: there is none."""
+    """Start the exit handler, if there is one that is to run. False: there is none.
+
+    An expression of it is not looked at, as in the reference.
+    """
     hook = exit_hook(run)
     if hook is None or run.shutdown is Shutdown.TERMINATE:
         return False
     run.exit_started = True
     variables.set_progress(run)
     variables.set_failures(run)
-    if hook.expression and not _holds(run, hook):
-        return False
     _fire(run, hook, f"{run.name}.onExit", Root("exit"))
     return True
 
@@ -86,7 +87,7 @@ def _fire(run: Run, hook: HookSpec, name: str, owner: Root) -> None:
         parents=() if on_exit or run.name not in run.nodes else (run.name,),
     )
     try:
-        given = hook.arguments or hooks.workflow_arguments(run)
+        given = hook.arguments or (hooks.workflow_arguments(run) if on_exit else Arguments())
         arguments.render(run, call, given, run.globals, strict=())
     except (CoreError, LangError) as error:
         call.error = error.message

@@ -85,7 +85,16 @@ def _failure(status: dict[str, Any], main: Collection[str]) -> tuple[str, str]:
             return "Failed", message
     if status.get("reason"):
         return "Failed", str(status["reason"])
+    if not ordered:
+        return "Failed", "the pod failed, and nothing says why"
+    if not all(_succeeded(c) for c in ordered if c["name"] in main):
+        return "Failed", "pod failed: main container did not complete successfully"
     return "Succeeded", ""
+
+
+def _succeeded(container: ContainerStatus) -> bool:
+    ended = (container.get("state") or {}).get("terminated")
+    return bool(ended) and not ended.get("exitCode")
 
 
 def _rank(name: str, inits: Collection[str], main: Collection[str]) -> int:

@@ -24,6 +24,8 @@ PROGRESS = "workflows.argoproj.io/progress"
 OUTPUTS = "headrace.dev/outputs"
 MAIN = "headrace.dev/main-containers"
 """Names of the user's containers in a container set, comma separated; without it, `main`."""
+_HELPER_FAILED = 64
+"""Exit code of the helper when it cannot run the process."""
 
 
 def owned_by(pod: Object, uid: str) -> bool:
@@ -58,7 +60,7 @@ def fact_of(pod: Object) -> facts.LeafChanged | None:
         pod_ip=str(status.get("podIP") or ""),
         host_node_name=str((pod.get("spec") or {}).get("nodeName") or ""),
         progress=annotations.get(PROGRESS, ""),
-        containers=_containers(status, main) if named else {},
+        containers=containers(status, main) if named else {},
         started_at=podstate.moment(state.started_at),
         finished_at=podstate.moment(state.finished_at),
     )
@@ -84,7 +86,8 @@ def _outputs(text: str | None, exit_code: int | None) -> tuple[facts.LeafOutputs
     return outputs, str(captured.get("error") or "")
 
 
-def _containers(status: dict[str, Any], names: list[str]) -> dict[str, facts.ContainerState]:
+def containers(status: dict[str, Any], names: list[str]) -> dict[str, facts.ContainerState]:
+    """What a pod's status says of the containers of a set. Code 64 is the helper's own."""
     found = {}
     for container in status.get("containerStatuses") or ():
         if container["name"] not in names:
@@ -92,15 +95,25 @@ def _containers(status: dict[str, Any], names: list[str]) -> dict[str, facts.Con
         state = container.get("state") or {}
         ended = state.get("terminated")
         if ended is not None:
-            code = int(ended.get("exitCode", 0))
-            phase = Phase.FAILED if code else Phase.SUCCEEDED
-            message = f"{ended.get('reason') or 'Error'} (exit code {code})" if code else ""
-            found[container["name"]] = facts.ContainerState(phase, message, str(code))
+            found[container["name"]] = _ended(container["name"], ended)
+        elif status.get("phase") == "Failed":
+            text = "Pod Failed whilst container running"
+            found[container["name"]] = facts.ContainerState(Phase.FAILED, text)
         elif "running" in state:
             found[container["name"]] = facts.ContainerState(Phase.RUNNING)
         else:
             found[container["name"]] = facts.ContainerState(Phase.PENDING)
     return found
+
+
+def _ended(name: str, ended: dict[str, Any]) -> facts.ContainerState:
+    code = int(ended.get("exitCode", 0))
+    if code == 0:
+        return facts.ContainerState(Phase.SUCCEEDED, exit_code="0")
+    reason, text = ended.get("reason") or "Error", ended.get("message") or ""
+    message = f"{name}: {reason} (exit code {code}): {text}"
+    phase = Phase.ERROR if code == _HELPER_FAILED else Phase.FAILED
+    return facts.ContainerState(phase, message, str(code))
 
 
 def held_locks(run: Run) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -36,7 +36,6 @@ from engine.core.decisions import (
 )
 from engine.core.facts import (
     Config,
-    ContainerState,
     Fact,
     ImageDefaults,
     LeafChanged,
@@ -56,6 +55,7 @@ from engine.core.phases import NodeType, Phase, Shutdown
 from engine.core.rebuild import rebuild
 from engine.core.run import Run
 from engine.executors import podstate
+from engine.runtime import podfacts
 from engine.runtime.locks import LimitUnknown, LockTable
 from lang import selector, yaml
 from lang.errors import LangError
@@ -522,7 +522,7 @@ def _changed(pod: Pod, status: Json) -> LeafChanged:
         outputs = _outputs(pod, phase, state.exit_code, status)
     containers = {}
     if pod.leaf.template.get("containerSet"):
-        containers = {c["name"]: _member(c) for c in status.get("containerStatuses") or ()}
+        containers = podfacts.containers(status, names)
     return LeafChanged(
         pod.leaf.node_id,
         phase,
@@ -531,18 +531,6 @@ def _changed(pod: Pod, status: Json) -> LeafChanged:
         ready=state.ready,
         containers=containers,
     )
-
-
-def _member(status: Json) -> ContainerState:
-    ended = status["state"].get("terminated")
-    if ended is None:
-        return ContainerState(Phase.RUNNING)
-    code = int(ended["exitCode"])
-    if code == 0:
-        return ContainerState(Phase.SUCCEEDED, exit_code="0")
-    text = ended.get("message") or ""
-    message = f"{status['name']}: {ended['reason']} (exit code {code}): {text}"
-    return ContainerState(Phase.FAILED, message, str(code))
 
 
 def _outputs(pod: Pod, phase: Phase, code: int | None, status: Json) -> LeafOutputs:
