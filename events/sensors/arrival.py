@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+
 import msgspec
 
 from events import cloudevent, trace
@@ -13,6 +16,8 @@ from events.sensors.compiled import Dependency
 from events.sensors.payload import Payload
 from lang.errors import LangError
 
+Verdict = tuple[Arrived | None, str]
+
 
 class Arrival:
     """One delivered event on its way through the dependencies that want it; parsed once."""
@@ -23,9 +28,21 @@ class Arrival:
         self.known = known
         self._payload = Payload(event)
         self._untouched: Arrived | None = None
+        self._scripted: dict[int, Verdict] = {}
 
-    def at(self, dependency: Dependency) -> tuple[Arrived | None, str]:
+    async def prepare(self, dependencies: Iterable[Dependency]) -> None:
+        """Run the scripts of these dependencies beside the event loop, for `at` to tell."""
+        for dependency in dependencies:
+            if dependency.scripted:
+                verdict = await asyncio.to_thread(self._look, dependency)
+                self._scripted[id(dependency)] = verdict
+
+    def at(self, dependency: Dependency) -> Verdict:
         """(the transformed event, "") when it passes, else (None, why not)."""
+        known = self._scripted.get(id(dependency))
+        return self._look(dependency) if known is None else known
+
+    def _look(self, dependency: Dependency) -> Verdict:
         payload = self._payload
         if dependency.transform:
             try:

@@ -29,6 +29,11 @@ class Dependency:
     operator: str
     transform: Mapping[str, Any] | None
 
+    @property
+    def scripted(self) -> bool:
+        """Whether jq or Lua must be asked, which takes a trip to another process."""
+        return bool(self.transform) or bool((self.filters or {}).get("script"))
+
 
 @dataclass(frozen=True, slots=True)
 class Trigger:

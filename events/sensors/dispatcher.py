@@ -142,7 +142,7 @@ class Dispatcher(Service):
             await self._undecodable(ticket, str(error))
             return
         known = await self._outcomes(event.id) if delivered.attempt > 1 else frozenset()
-        decision = self._decide(event, delivered, known)
+        decision = await self._decide(event, delivered, known)
         if decision.filtered:
             key = records.filtered_key(event.id)
             decision.ended[key] = records.encode(decision.filtered)
@@ -180,13 +180,19 @@ class Dispatcher(Service):
         await self._table.commit({}, {key: records.encode(outcome)}, ttl=self._ttl)
         self._settled(ticket)
 
-    def _decide(self, event: CloudEvent, delivered: Delivered, known: frozenset[str]) -> _Decision:
+    async def _decide(
+        self, event: CloudEvent, delivered: Delivered, known: frozenset[str]
+    ) -> _Decision:
         decision = _Decision()
         namespace = self._namespace(delivered)
         place = (namespace, event.source, event.subject)
         arrival = Arrival(event, delivered, known)
-        for key, dependencies in self._index.get(place, {}).items():
-            sensor = self._sensors[key]
+        wanted = [*self._index.get(place, {}).items()]
+        await arrival.prepare(d for _, dependencies in wanted for d in dependencies)
+        for key, dependencies in wanted:
+            sensor = self._sensors.get(key)
+            if sensor is None:
+                continue  # gone while its scripts ran
             for dependency in dependencies:
                 self._decide_one(decision, sensor, dependency, arrival)
         return decision

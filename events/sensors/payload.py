@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-import json
 from typing import Any
-
-import yaml
 
 from events.cloudevent import JSON, CloudEvent
 from events.sensors.source_text import SourceText, lookup
+from lang import yaml
 from lang.errors import ErrorKind, LangError
 from lang.gjson import Result
 
@@ -60,11 +58,10 @@ class Payload:
         if kind != YAML:
             raise LangError(ErrorKind.VALUE, f"unsupported event content type: {kind}")
         try:
-            parsed = yaml.safe_load(self.text)
-        except yaml.YAMLError as error:
-            what = f"failed converting yaml event data to JSON: {error}"
+            data = yaml.to_json(self.text).encode()
+        except LangError as error:
+            what = f"failed converting yaml event data to JSON: {error.message}"
             raise LangError(ErrorKind.VALUE, what) from None
-        data = json.dumps(parsed, ensure_ascii=False, default=str).encode()
         return Payload(CloudEvent(**(_fields(self.event) | {"data": data})))
 
 
