@@ -111,6 +111,8 @@ class RetryFrame:
     node_id: str
     attempts: list[str] = field(default_factory=list)
     current: Call | None = None
+    serving: bool = False
+    """An attempt is a daemon that was ready: who waited has gone on."""
     wake_at: float | None = None
 
 

@@ -20,6 +20,7 @@ from engine.core import (
     parallelism,
     podgc,
     podspec,
+    retry,
     settle,
     table,
     timers,
@@ -28,7 +29,7 @@ from engine.core import (
 from engine.core.decisions import Capture, StartLeaf, StopLeaf, StopReason
 from engine.core.errors import CoreError
 from engine.core.facts import LeafChanged
-from engine.core.frames import LeafFrame
+from engine.core.frames import LeafFrame, RetryFrame
 from engine.core.nodes import Node
 from engine.core.phases import COMPLETED, NodeType, Phase
 from engine.core.prepared import TemplateType
@@ -225,8 +226,7 @@ def _over(run: Run, frame: LeafFrame, node: Node, fact: LeafChanged) -> None:
         node.daemoned = False
         run.daemons.get(node.boundary_id, {}).pop(node.id, None)
         phase = Phase.FAILED if fact.phase is Phase.SUCCEEDED else fact.phase
-        table.finish(run, node, phase, fact.message)
-        run.calls.pop(node.id, None)
+        _served_over(run, call, node, phase, fact.message)
         return
     settle.done(run, call, node, fact.phase, fact.message)
 
@@ -249,10 +249,17 @@ def stop(run: Run, frame: LeafFrame, phase: Phase, message: str, reason: StopRea
     containerset.stopped(run, frame, node, phase, message)
     if node.daemoned:
         node.daemoned = False
-        run.calls.pop(node.id, None)
-        table.finish(run, node, phase, message)
+        _served_over(run, frame.call, node, phase, message)
         return
     settle.done(run, frame.call, node, phase, message)
+
+
+def _served_over(run: Run, call: Call, node: Node, phase: Phase, message: str) -> None:
+    """A daemon that served is over; a retried one may begin again."""
+    run.calls.pop(node.id, None)
+    table.finish(run, node, phase, message)
+    if isinstance(call.owner, RetryFrame):
+        retry.daemon_over(run, call.owner, node)
 
 
 def _drop(run: Run, frame: LeafFrame) -> None:
@@ -271,7 +278,14 @@ def _uncount(run: Run, frame: LeafFrame) -> None:
 
 def stop_daemons(run: Run, boundary_id: str) -> None:
     """The flow is over: its daemons are no longer needed."""
-    for node_id in list(run.daemons.pop(boundary_id, {})):
+    done = list(run.daemons.pop(boundary_id, {}))
+    for node_id in done:
+        node, call = run.nodes[node_id], run.calls.get(node_id)
+        if node.type is NodeType.RETRY and call is not None:
+            retry.end_served(run, node, call, Phase.SUCCEEDED)
+            # One that is being started again is no longer needed either.
+            done.extend(child for child in node.children or () if child not in done)
+    for node_id in done:
         frame = run.leaves.get(node_id)
-        if frame is not None:
+        if frame is not None and not frame.call.hooked:
             stop(run, frame, Phase.SUCCEEDED, "", StopReason.DAEMON_DONE)

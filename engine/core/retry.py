@@ -42,6 +42,7 @@ def begin(run: Run, call: Call) -> None:
     block = call.head.get("memoize")
     if block is not None and node.memoization is None:
         node.memoization = memo.status(block, hit=False)
+    node.daemoned = False  # an adopted daemon says again when it is ready
     frame = RetryFrame(call, node.id)
     settle.track(run, call, node)
     hooks.observe(run, call, node)
@@ -67,7 +68,7 @@ def _adopt_attempts(run: Run, frame: RetryFrame, node: Node) -> None:
 def attempt(run: Run, frame: RetryFrame) -> Call | None:
     """The call of the next attempt, ready to be dispatched; None when it cannot start now."""
     call = frame.call
-    if run.nodes[frame.node_id].fulfilled:
+    if run.nodes[frame.node_id].completed:
         return None
     if run.shutdown is not Shutdown.NONE and _shut_down(run, call):
         end(run, frame, Phase.FAILED, f"Stopped with strategy '{run.shutdown.value}'")
@@ -160,10 +161,30 @@ def _scope(run: Run, attempts: list[str]) -> dict[str, str]:
 def settled(run: Run, frame: RetryFrame, call: Call) -> None:
     """An attempt is over."""
     node = run.nodes[call.node_id]
+    if run.nodes[frame.node_id].completed:
+        return
     if node.daemoned:
-        end(run, frame, Phase.SUCCEEDED, "")
+        _serve(run, frame)
         return
     judge(run, frame, node, call.error)
+
+
+def _serve(run: Run, frame: RetryFrame) -> None:
+    """An attempt is a daemon that is ready: so is the Retry node, and who waits goes on."""
+    node = run.nodes[frame.node_id]
+    node.daemoned = True
+    run.touch(node)
+    run.daemons.setdefault(node.boundary_id, {})[node.id] = None
+    if not frame.serving:
+        frame.serving = True
+        settle.forget(run, frame.call)
+        settle.settle(run, frame.call, node)
+
+
+def daemon_over(run: Run, frame: RetryFrame, last: Node) -> None:
+    """A daemon that served has ended before its flow: perhaps it is started again."""
+    if not run.nodes[frame.node_id].completed:
+        judge(run, frame, last, "")
 
 
 def judge(run: Run, frame: RetryFrame, last: Node, error: str) -> None:
@@ -314,4 +335,18 @@ def end(
     node = run.nodes[frame.node_id]
     if copy is not None and copy.outputs is not None:
         node.outputs = copy.outputs
+    if frame.serving:
+        end_served(run, node, frame.call, phase, message)
+        return
     settle.done(run, frame.call, node, phase, message)
+
+
+def end_served(run: Run, node: Node, call: Call, phase: Phase, message: str = "") -> None:
+    """A Retry node whose daemon served is over: nobody waits for it any more."""
+    node.daemoned = False
+    run.daemons.get(node.boundary_id, {}).pop(node.id, None)
+    run.calls.pop(node.id, None)
+    run.retries.pop(node.id, None)
+    if call.holder:
+        settle.release(run, call)
+    table.finish(run, node, phase, message)
