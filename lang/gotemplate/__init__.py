@@ -28,7 +28,7 @@ class Template:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._bodies = parser.parse(_NAME, source, functions.TABLE).bodies
+        self._bodies = parser.parse(_NAME, source, functions.TABLE)
         self._changes = _CHANGES.search(source) is not None
 
     def render(self, data: Any) -> str:
@@ -38,7 +38,7 @@ class Template:
         """
         try:
             given = copy.deepcopy(data) if self._changes else data
-            return Executor(_NAME, self._bodies, given).run(given)
+            return Executor(_NAME, self.source, self._bodies, given).run(given)
         except RecursionError:
             raise LangError(ErrorKind.LIMIT, "nested too deeply", 0) from None
 

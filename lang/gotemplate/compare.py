@@ -5,27 +5,41 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lang import gofmt
+from lang import gofmt, gotypes
 from lang.gotypes import Duration
 from lang.sprig.registry import fail
 
 
 def _kind(value: Any) -> str:
+    """The basic kind, "" for what has none."""
     match value:
-        case None:
-            return "nil"
         case bool():
             return "bool"
         case int() | Duration():
             return "int"
         case float():
             return "float"
+        case complex():
+            return "complex"
         case str():
             return "string"
-        case list() | dict():
-            return "none"
         case _:
-            return "other"
+            return ""
+
+
+def _shape(value: Any) -> str:
+    """What kind of composite a value without a basic kind is."""
+    match value:
+        case None:
+            return "nil"
+        case list() | bytes():
+            return "slice"
+        case dict():
+            return "map"
+        case datetime():
+            return "struct"
+        case _:
+            return "ptr"
 
 
 def _number(value: Any) -> Any:
@@ -39,8 +53,6 @@ def _mixed(left: Any, right: Any) -> Exception:
 
 def equal(first: Any, *others: Any) -> bool:
     """Whether the first equals any other."""
-    if _kind(first) == "none":
-        raise fail(f"non-comparable type {gofmt.v(first)}: {gofmt.type_name(first)}")
     if not others:
         raise fail("missing argument for comparison")
     return any(_equal(first, other) for other in others)
@@ -48,24 +60,38 @@ def equal(first: Any, *others: Any) -> bool:
 
 def _equal(left: Any, right: Any) -> bool:
     a, b = _kind(left), _kind(right)
-    if "nil" in {a, b}:
-        return a == b
-    if b == "none":
-        raise fail(f"non-comparable type {gofmt.v(right)}: {gofmt.type_name(right)}")
     if a != b:
+        if left is None or right is None:
+            return False
         raise _mixed(left, right)
-    return bool(_number(left) == _number(right))
+    if a:
+        return bool(_number(left) == _number(right))
+    shapes = _shape(left), _shape(right)
+    if shapes[0] != shapes[1] and "nil" not in shapes:
+        names = gofmt.type_name(left), gofmt.type_name(right)
+        shown = f"{gofmt.v(left)}: {names[0]}, {names[1]}: {gofmt.v(right)}"
+        raise fail(f"non-comparable types {shown}")
+    nils = _is_nil(left), _is_nil(right)
+    if any(nils):
+        return all(nils)
+    if shapes[1] in {"slice", "map"}:
+        raise fail(f"non-comparable type {gofmt.v(right)}: {gofmt.type_name(right)}")
+    return left is right or (shapes[1] == "struct" and bool(left == right))
+
+
+def _is_nil(value: Any) -> bool:
+    return value is None or gotypes.is_nil(value)
 
 
 def less(left: Any, right: Any) -> bool:
     """`lt`."""
     a, b = _kind(left), _kind(right)
-    if not {a, b} <= {"int", "float", "string"}:
-        if isinstance(left, datetime) and isinstance(right, datetime):
-            return left < right
+    if not a or not b:
         raise fail("invalid type for comparison")
     if a != b:
         raise _mixed(left, right)
+    if a in {"bool", "complex"}:
+        raise fail("invalid type for comparison")
     return bool(_number(left) < _number(right))
 
 

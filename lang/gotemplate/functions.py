@@ -14,7 +14,7 @@ LAZY = frozenset(["and", "or"])
 
 
 def _index(value: Any, *keys: Any) -> Any:
-    if value is None and keys:
+    if value is None:
         raise fail("index of untyped nil")
     node = value
     for key in keys:
@@ -52,10 +52,11 @@ def _length(value: Any) -> int:
     raise fail(f"len of type {gofmt.type_name(value)}")
 
 
-def _call(function: Any, *_arguments: Any) -> Any:
+def _call(name: str, function: Any, *_arguments: Any) -> Any:
+    """No value is a function here. The executor puts the name in front."""
     if function is None:
         raise fail("call of nil")
-    raise fail(f"non-function of type {gofmt.type_name(function)}")
+    raise fail(f"non-function {name} of type {gofmt.type_name(function)}")
 
 
 def _and(*values: Any) -> Any:

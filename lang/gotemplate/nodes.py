@@ -1,4 +1,8 @@
-"""The parsed template. `text` is what messages quote of a node; `column` is 0-based."""
+"""The parsed template.
+
+`position` is the 0-based offset in the source that messages point at; `text` is the node as Go
+writes it out, which messages quote.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +12,39 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where a node stands."""
+    """Where a node stands, and how messages show it."""
 
-    line: int
-    column: int
+    position: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Text(Node):
-    """Plain text."""
-
-    text: str
+    """Plain text, which is `text` itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant(Node):
-    """A literal; `text` as written. nil is one, too."""
+    """true, false, nil or a string."""
 
     value: Any
-    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    """A number or character, which takes the type that is asked for.
+
+    `value` is what it is on its own, None where it is too large.
+    """
+
+    value: int | float | complex | None
+    integer: int | None
+    real: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Dot(Node):
     """`.`"""
-
-    text: str = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,6 @@ class Field(Node):
     """`.a.b`"""
 
     names: tuple[str, ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,6 @@ class Variable(Node):
 
     name: str
     names: tuple[str, ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +67,14 @@ class Function(Node):
     """A function's name."""
 
     name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chain(Node):
-    """`(pipeline).a.b`"""
+    """`(pipeline).a.b`, `name.a.b`"""
 
-    base: Pipe
+    base: Node
     names: tuple[str, ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,6 @@ class Command(Node):
     """A function or value with its arguments."""
 
     arguments: tuple[Node, ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,6 @@ class Pipe(Node):
     commands: tuple[Command, ...]
     variables: tuple[str, ...]
     declares: bool
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +112,12 @@ class Branch(Node):
 
 @dataclass(frozen=True, slots=True)
 class Jump(Node):
-    """break, continue."""
+    """break, continue; `text` is the keyword."""
 
-    keyword: str
+
+@dataclass(frozen=True, slots=True)
+class Ending(Node):
+    """`{{end}}` or `{{else}}`, which never stays in a tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +126,3 @@ class Template(Node):
 
     name: str
     pipe: Pipe | None
-    text: str
