@@ -6,7 +6,7 @@ engine sees one kind of change whoever made it. Source: Argo Workflows `workflow
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,12 +105,14 @@ def _chooser(node_fields: str) -> Callable[[dict[str, Any]], bool]:
     if not node_fields:
         return lambda _: True
     parsed = selector.parse(node_fields)
-    return lambda node: parsed.matches(_fields(node))
+    return lambda node: parsed.matches(selectable(node))
 
 
-def _fields(node: dict[str, Any]) -> dict[str, str]:
+def selectable(node: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a node that `--node-field-selector` can name."""
     reference = node.get("templateRef") or {}
-    fields = {k: node.get(k, "") for k in ("displayName", "templateName", "phase", "name", "id")}
+    names = ("displayName", "templateName", "phase", "name", "id", "type")
+    fields = {k: str(node.get(k) or "") for k in names}
     fields["templateRef.name"] = reference.get("name", "")
     fields["templateRef.template"] = reference.get("template", "")
     for parameter in (node.get("inputs") or {}).get("parameters") or []:

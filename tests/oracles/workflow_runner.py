@@ -21,7 +21,9 @@ from typing import Any
 
 import yaml as yaml_files
 
-from engine.core import operations, project
+from crds import retrying
+from crds.operations import OperationError
+from engine.core import project
 from engine.core.advance import advance
 from engine.core.decisions import (
     AcquireLocks,
@@ -386,13 +388,13 @@ class Case:
         workflow["metadata"] = {**self.object["metadata"], "labels": dict(self.run.labels)}
         parameters = [options["-p"]] if "-p" in options else []
         try:
-            chosen = operations.RetryOptions(
+            chosen = retrying.RetryOptions(
                 "--restart-successful" in options,
                 options.get("--node-field-selector", ""),
                 parameters,
             )
-            again = operations.retry(workflow, self.now, chosen)
-        except operations.OperationRefused as error:
+            again = retrying.retry(workflow, self.now, chosen)
+        except OperationError as error:
             print(error, file=sys.stderr)
             return
         self.submit(again.workflow)
