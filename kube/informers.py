@@ -86,8 +86,11 @@ class Informer(Service):
                 async for event in self._cluster.watch(
                     self.resource, self._namespace, self._selector, resource_version=version
                 ):
-                    version = event.object["metadata"]["resourceVersion"]
+                    seen = event.object["metadata"]["resourceVersion"]
                     pause = PAUSE
+                    if _replayed(seen, version):
+                        continue
+                    version = seen
                     if event.type != "BOOKMARK":
                         await self._take(event)
             except Gone:
@@ -145,6 +148,14 @@ class Informer(Service):
                 entries.pop(key, None)
                 if not entries:
                     del self._indexes[index][value]
+
+
+def _replayed(seen: str, version: str) -> bool:
+    """Whether a watch tells again what is known (a server that was restored, or lags behind).
+
+    Versions of one resource can be compared since Kubernetes 1.35; others are taken as they are.
+    """
+    return seen.isdigit() and version.isdigit() and int(seen) <= int(version)
 
 
 def _key(item: Object) -> Key:

@@ -25,7 +25,8 @@ def pod_over(run: Run, call: Call, node: Node, pod_name: str, phase: Phase) -> N
     strategy = values.mapping(run.spec.get("podGC")).get("strategy") or ""
     now = strategy == "OnPodCompletion" or (strategy == "OnPodSuccess" and phase is Phase.SUCCEEDED)
     labels = values.mapping(values.mapping(call.template and call.template.raw.get("metadata")))
-    delete = now and _selected(run, values.mapping(labels.get("labels")))
+    block = values.mapping(run.spec.get("podGC"))
+    delete = now and selected(block, values.mapping(labels.get("labels")))
     run.decide(CollectPod(node.id, pod_name, delete, delay(run) if delete else 0.0))
 
 
@@ -57,8 +58,9 @@ def annotation(run: Run) -> str | None:
     return f"{strategy}/{duration.format_ns(round(delay(run) * duration.NANOSECONDS))}"
 
 
-def _selected(run: Run, labels: Mapping[str, Any]) -> bool:
-    wanted = values.mapping(run.spec.get("podGC")).get("labelSelector")
+def selected(block: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Whether the `labelSelector` of a `podGC` block takes a pod with these labels."""
+    wanted = block.get("labelSelector")
     if not wanted:
         return True
     texts = [f"{key}={value}" for key, value in (wanted.get("matchLabels") or {}).items()]

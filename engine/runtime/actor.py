@@ -21,7 +21,7 @@ from engine.core.decisions import CollectPod, Decision, Finish, StartLeaf, StopL
 from engine.core.phases import COMPLETED
 from engine.core.run import Run
 from engine.executors import kinds
-from engine.runtime import changes
+from engine.runtime import changes, leftovers
 from engine.runtime.carrying import Carrier
 from engine.runtime.context import Context
 from engine.runtime.statuswriter import StatusWriter
@@ -52,6 +52,8 @@ class Actor:
         self._context = context
         self._object = workflow
         self._mail: deque[facts.Fact] = deque()
+        self._decided: deque[Decision] = deque()  # and not carried out yet
+        self._settle = False  # the status must be written before they are
         self._writer = StatusWriter(context, self)
         self._carrier = Carrier(context, self)
         self._closed = False
@@ -83,28 +85,27 @@ class Actor:
         """Drain the mailbox. Errors of the core are the workflow's end, not the controller's."""
         if self._closed:
             return
-        decisions: list[Decision] = []
         if self.run is None:
-            decisions += self._begin()
+            self._decided += await self._begin()
         run = self.run
         if run is None:
             return
-        settle = False
         for _ in range(min(len(self._mail), BURST)):
             fact = self._mail.popleft()
-            settle |= isinstance(fact, UNREPEATABLE)
+            self._settle |= isinstance(fact, UNREPEATABLE)
             if isinstance(fact, facts.LeafChanged) and fact.phase in COMPLETED:
                 crashpoints.reached("engine.leaf-ended")
-            decisions += advance.advance(run, fact, self._context.clock.now())
+            self._decided += advance.advance(run, fact, self._context.clock.now())
         if self._mail:
             self._context.wake(self.key)
-        if settle and decisions:
-            await self._writer.flush()
-        for decision in decisions:
-            await self._carry(decision)
+        if self._settle and self._decided:
+            await self._writer.flush()  # when it fails, the next try of this turn goes on here
+        self._settle = False
+        while self._decided:
+            await self._carry(self._decided.popleft())
         self._writer.schedule()
 
-    def _begin(self) -> list[Decision]:
+    async def _begin(self) -> list[Decision]:
         """The first turn: a new workflow, or one that was under way when the process ended."""
         context, now = self._context, self._context.clock.now()
         submitted = facts.Submitted(self._object, context.library(self.namespace), context.config)
@@ -117,7 +118,8 @@ class Actor:
         known = context.leaf_facts(self.namespace, self.name, self.uid)
         seen = {fact.node_id for fact in known}
         self.run, decisions = rebuild.rebuild(submitted, known, now)
-        context.restore_locks(self.run)
+        for decision in leftovers.of(self._object, context.pods_of(self._object)):
+            await self._carry(decision)
         return self._without_vanished(self.run, decisions, seen)
 
     def _without_vanished(
@@ -157,6 +159,17 @@ class Actor:
             await self._carrier.carry(decision)
 
     # -- the end ----------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """The workflow has ended, and the cluster has shown it to us."""
+        phase = (self._object.get("status") or {}).get("phase")
+        return self.run is not None and self.run.finished and phase in COMPLETED
+
+    async def quiet(self) -> None:
+        """Until the last of its work is done; only of use once it is over."""
+        await self._writer.quiet()
+        await self._carrier.quiet()
 
     async def close(self, *, forget: bool) -> None:
         """No more turns. `forget`: the workflow is gone, so are its locks and timers."""

@@ -128,7 +128,11 @@ class Carrier:
     async def _finish(self) -> None:
         """The status says that it is over: nothing of it may hold anything any more."""
         self._context.timers.cancel(self._actor.key)
-        self._context.collector.workflow(self._actor.workflow)
+
+    async def quiet(self) -> None:
+        """Until nothing is being started or stopped any more."""
+        while tasks := {*self._starting.values(), *self._stopping}:
+            await asyncio.wait(tasks)
 
     async def close(self, *, forget: bool) -> None:
         """Stop starting things."""
@@ -138,4 +142,5 @@ class Carrier:
         if tasks:
             await asyncio.wait(tasks)
         if forget:
+            await self._context.locks.forget(self._actor.key)
             self._context.timers.cancel(self._actor.key)

@@ -7,7 +7,6 @@ computed from the objects, nothing is remembered elsewhere.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
@@ -24,6 +23,7 @@ from kube.resources import Resource
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 COMPLETED_LABEL = "workflows.argoproj.io/completed"
+AGAIN = 10.0  # seconds until something that failed is tried again
 TTL_FIELD = {"Succeeded": "secondsAfterSuccess", "Failed": "secondsAfterFailure"}
 
 
@@ -84,13 +84,35 @@ class Collector:
     async def _delete(self, resource: Resource, namespace: str, name: str, uid: str = "") -> None:
         try:
             await self._cluster.delete(resource, namespace, name, uid=uid)
-        except (NotFound, Conflict):
-            return  # gone, or another object of this name by now
+        except NotFound:
+            return
+        except Conflict as error:
+            if uid:
+                return  # another object of this name by now
+            self._delayed(resource, namespace, name, error)
         except KubeError as error:
-            self._log.warning("not deleted", kind=resource.kind, name=name, error=error.message)
-            self._later(resource, namespace, name, self._clock.now() + 30, uid=uid)
+            self._delayed(resource, namespace, name, error, uid)
+
+    def _delayed(
+        self, resource: Resource, namespace: str, name: str, error: KubeError, uid: str = ""
+    ) -> None:
+        self._log.warning("not deleted", kind=resource.kind, name=name, error=error.message)
+        self._later(resource, namespace, name, self._clock.now() + AGAIN, uid=uid)
 
     async def _label(self, namespace: str, name: str) -> None:
         body = {"metadata": {"labels": {COMPLETED_LABEL: "true"}}}
-        with contextlib.suppress(NotFound):
+        try:
             await self._cluster.patch(resources.PODS, namespace, name, body)
+        except NotFound:
+            return
+        except KubeError as error:
+            self._log.warning("not labelled", pod=name, error=error.message)
+            key = ("label", "pods", namespace, name)
+            self._timers.set(
+                key,
+                self._clock.now() + AGAIN,
+                lambda: self._again(namespace, name),
+            )
+
+    def _again(self, namespace: str, name: str) -> None:
+        self._spawn(self._label(namespace, name), f"label {name}")

@@ -13,7 +13,6 @@ from crds import hydration
 from engine.core import facts
 from engine.core.decisions import StartLeaf, StopLeaf
 from engine.core.phases import Phase
-from engine.core.run import Run
 from engine.executors.kinds import ExecutorKind
 from engine.runtime import podfacts
 from engine.runtime.announcing import Announcer
@@ -98,6 +97,12 @@ class Context:
             ByName(self.caches.config_maps, namespace),
         )
 
+    def pods_of(self, workflow: Object) -> list[Object]:
+        """The pods that a workflow owns."""
+        meta = workflow["metadata"]
+        pods = self.caches.pods_of(meta["namespace"], meta["name"])
+        return [pod for pod in pods if podfacts.owned_by(pod, meta["uid"])]
+
     def leaf_facts(self, namespace: str, workflow: str, uid: str) -> list[facts.LeafChanged]:
         """What the pods of a workflow say now."""
         return [
@@ -118,7 +123,7 @@ class Context:
         """The fact of a pod that disappeared while it ran."""
         return facts.LeafChanged(node_id, Phase.ERROR, "pod deleted")
 
-    def restore_locks(self, run: Run) -> None:
-        """Give a recovered workflow the locks that its status says it holds."""
-        for holder, keys in podfacts.held_locks(run):
+    def restore_locks(self, workflow: Object) -> None:
+        """Give a workflow the locks that its status says it holds, before anybody asks."""
+        for holder, keys in podfacts.held_locks(workflow):
             self.locks.restore(holder, keys)

@@ -20,7 +20,7 @@ from engine.core import facts
 from engine.executors import registry
 from engine.executors.plugin import PluginSettings
 from engine.executors.window import Window
-from engine.runtime import limits, podfacts
+from engine.runtime import leftovers, limits, podfacts
 from engine.runtime.actor import Actor
 from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
@@ -160,6 +160,7 @@ class EngineRuntime(Service):
         self._config_maps.add_handler(self._config_map_changed)
         try:
             await asyncio.gather(*(informer.start() for informer in informers))
+            self._recover()
             await self._queue.start()
             self.mark_started()
             await asyncio.Event().wait()
@@ -188,8 +189,13 @@ class EngineRuntime(Service):
         workflow = event.object
         meta = workflow["metadata"]
         key = f"{meta['namespace']}/{meta['name']}"
+        finished = (workflow.get("status") or {}).get("phase") in FINISHED
         actor = self._actors.get(key)
-        if actor is not None and (event.type == "DELETED" or actor.uid != meta["uid"]):
+        if actor is not None and (
+            event.type == "DELETED"
+            or actor.uid != meta["uid"]
+            or (actor.over and not finished)  # it was retried: begin from what is written
+        ):
             del self._actors[key]
             await actor.close(forget=True)
             actor = None
@@ -197,11 +203,28 @@ class EngineRuntime(Service):
             return
         if actor is not None:
             actor.observe(workflow)
-        elif (workflow.get("status") or {}).get("phase") in FINISHED:
-            self._context.collector.workflow(workflow)
-        else:
+            if actor.over:
+                self._background(self._retire(key, actor), f"retire {key}")
+        elif not finished:
             self._actors[key] = Actor(self._context, workflow)
             self._queue.add(key)
+        if finished:
+            self._context.collector.workflow(workflow)
+
+    async def _retire(self, key: str, actor: Actor) -> None:
+        """A workflow that is over needs no actor, once the last of its work is done."""
+        await actor.quiet()
+        if self._actors.get(key) is actor and actor.over:
+            del self._actors[key]
+            await actor.close(forget=True)
+
+    def _recover(self) -> None:
+        """What the last process left undone, before the first turn of this one."""
+        for workflow in self._workflows.items():
+            if (workflow.get("status") or {}).get("phase") not in FINISHED:
+                self._context.restore_locks(workflow)
+            else:
+                leftovers.clear(self._context, workflow)
 
     async def _pod_changed(self, event: WatchEvent) -> None:
         pod = event.object

@@ -92,6 +92,13 @@ class LockTable:
                 lock.queue.pop(holder, None)
         await self.recheck(keys)
 
+    async def forget(self, workflow: str) -> None:
+        """The workflow (`namespace/name`) is gone: release whatever it or its nodes hold."""
+        inside = f"{workflow}/"
+        for holder in {*self._held, *self._waiting}:
+            if holder == workflow or holder.startswith(inside):
+                await self.release(holder)
+
     async def recheck(self, keys: Iterable[str]) -> None:
         """Read the limits of `keys` again and grant what has become free."""
         names = set(keys)

@@ -14,7 +14,6 @@ import orjson
 
 from engine.core import facts
 from engine.core.phases import Phase
-from engine.core.run import Run
 from engine.executors import podstate
 from kube.cluster import Object
 
@@ -116,9 +115,9 @@ def _ended(name: str, ended: dict[str, Any]) -> facts.ContainerState:
     return facts.ContainerState(phase, message, str(code))
 
 
-def held_locks(run: Run) -> Iterator[tuple[str, tuple[str, ...]]]:
+def held_locks(workflow: Object) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Holders and the lock keys that the workflow's status says they hold."""
-    synchronization = (run.manifest.get("status") or {}).get("synchronization") or {}
+    synchronization = (workflow.get("status") or {}).get("synchronization") or {}
     held: dict[str, list[str]] = {}
     for kind, field, name in (("semaphore", "holding", "semaphore"), ("mutex", "holding", "mutex")):
         for entry in (synchronization.get(kind) or {}).get(field) or ():

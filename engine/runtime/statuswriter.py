@@ -175,6 +175,11 @@ class StatusWriter:
             }
         return body
 
+    async def quiet(self) -> None:
+        """Until everything is written and whatever waited for that is carried out."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+
     async def close(self) -> None:
         """Stop writing in the background."""
         if self._task is not None and not self._task.done():
