@@ -75,8 +75,8 @@ def _artifact(
     try:
         found = _referred(argument, scope)
     except LangError as error:
-        if argument.optional or _skipped(argument.reference, scope):
-            return {"name": argument.name} if _skipped(argument.reference, scope) else None
+        if argument.optional or is_skipped(argument.reference, scope):
+            return {"name": argument.name} if is_skipped(argument.reference, scope) else None
         raise ReferenceMissing(error.message) from None
     located = {k: v for k, v in found.items() if k not in ("path", "optional", "globalName")}
     located["name"] = argument.name
@@ -102,10 +102,10 @@ def _referred(argument: ArtifactArgument, scope: Mapping[str, Any]) -> Json:
     return dict(value)
 
 
-def _skipped(reference: str, scope: Mapping[str, Any]) -> bool:
-    """Whether a reference names a step or task that was skipped or omitted."""
+def is_skipped(reference: str, scope: Mapping[str, Any]) -> bool:
+    """Whether a reference names a skipped step. Of a skipped task there is no artifact at all."""
     parts = reference.strip("{} ").split(".")
-    if len(parts) < 3 or parts[0] not in STEP_PREFIXES:
+    if len(parts) < 3 or parts[0] != "steps":
         return False
     return scope.get(f"{parts[0]}.{parts[1]}.status") in ("Skipped", "Omitted")
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.core import expressions, values, variables
+from engine.core import arguments, expressions, values, variables
 from engine.core.errors import CoreError
 from engine.core.expressions import Site
 from engine.core.run import Run
 from engine.core.values import Json
-from lang import tag_text, tag_values
+from lang import tag_text, tag_values, tags
 from lang.errors import LangError
 
 _ABSENT = "an absent optional (skipped/omitted node output with no default)"
@@ -77,20 +77,26 @@ def _expression(name: str, source: str, scope: Mapping[str, Any], default: Any) 
 
 
 def _artifact(raw: Mapping[str, Any], scope: Mapping[str, Any]) -> Json | None:
+    reference = str(raw.get("from") or "")
+    kept = {k: raw[k] for k in ("name", "globalName", "optional") if k in raw}
     try:
         if raw.get("fromExpression"):
             value = expressions.evaluate(str(raw["fromExpression"]), scope, Site.ARTIFACT)
+        elif arguments.is_skipped(reference, scope):
+            return kept
         else:
-            _, value = tag_text.resolve_value(str(raw.get("from") or ""), scope)
+            _, value = tag_text.resolve_value(reference, scope)
     except LangError as error:
         if raw.get("optional"):
             return None
-        raise CoreError(error.message) from None
+        raise CoreError(f"unable to resolve outputs from scope: {error.message}") from None
     if not isinstance(value, Mapping):
         raise CoreError(f"output artifact {raw.get('name')} does not name an artifact")
-    found = {k: v for k, v in value.items() if k not in ("path", "globalName", "optional")}
-    kept = {k: raw[k] for k in ("name", "globalName", "optional") if k in raw}
-    return {**found, **kept}
+    found = {k: v for k, v in value.items() if k not in ("path", "globalName", "optional")} | kept
+    if raw.get("subPath"):
+        text = tags.render(str(raw["subPath"]), scope, allow_unresolved=True)
+        arguments.add_sub_path(found, str(text))
+    return found
 
 
 def publish(run: Run, outputs: Mapping[str, Any]) -> None:
