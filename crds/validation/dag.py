@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crds.validation import arguments, containers, names, scopes
@@ -122,17 +123,14 @@ class _Tasks:
         self._name = site.name
         self._target: str = dag.get("target", "")
         self._tasks: list[dict[str, Any]] = dag.get("tasks") or []
-        self._by_name = {each.get("name", ""): index for index, each in enumerate(self._tasks)}
+        self._edges = {each.get("name", ""): needs(each) for each in self._tasks}
 
     def check(self, scope: scopes.Scope) -> None:
         """All tasks, in the order they are written: first what they call, then their tags."""
         self._call_all(scope)
         self._check_target(scope)
         for index, task in enumerate(self._tasks):
-            ancestors = self._ancestors(task.get("name", ""))
-            own = dict(scope)
-            own.update({f"tasks.{other}.status": True for other in ancestors})
-            self._check_task(index, task, own, ancestors)
+            self._check_task(index, task, scope, _Ancestors(self._edges, task.get("name", "")))
 
     def _call_all(self, scope: scopes.Scope) -> None:
         for index, task in enumerate(self._tasks):
@@ -149,18 +147,19 @@ class _Tasks:
         if "{{" in target or target.startswith("placeholder-"):
             return
         for each in target.split():
-            if each not in self._by_name:
+            if each not in self._edges:
                 text = f"{self._name}.targets: target '{each}' is not defined"
                 self._walk.report.add(place, text)
 
     def _check_task(
-        self, index: int, task: dict[str, Any], own: scopes.Scope, ancestors: set[str]
+        self, index: int, task: dict[str, Any], scope: scopes.Scope, ancestors: _Ancestors
     ) -> None:
         label = f"{self._name}.tasks.{task.get('name', '')}"
         site = self._site.below("tasks", index)
+        own = scopes.of_inline(task)
         scopes.add_items(self._walk.report, site.leading(f"{label} "), task, own)
         unhooked = {key: each for key, each in task.items() if key not in ("hooks", "onExit")}
-        self._walk.resolve(site, label, unhooked, own | scopes.of_inline(task))
+        self._walk.resolve(site, label, unhooked, _TaskScope(scope, own, ancestors))
         given = task.get("arguments") or {}
         place = site.below("arguments").named(f"{label}.arguments.")
         arguments.check(self._walk.report, place, given, may_be_open=False)
@@ -168,18 +167,57 @@ class _Tasks:
             self._walk.report.add(site.below("arguments"), f"{label} {fault}")
         self._walk.call(site.leading(f"{label} "), self._home, task, Supplied(given))
 
-    def _ancestors(self, name: str) -> set[str]:
+
+class _Ancestors:
+    """The tasks before one task. The direct ones are known; the rest is walked when asked for,
+    so a long chain whose tasks look at their neighbours stays linear."""
+
+    def __init__(self, edges: Mapping[str, list[str]], name: str) -> None:
+        self._edges, self._name = edges, name
+        self._all: set[str] | None = None
+
+    def __contains__(self, other: str) -> bool:
+        if other in self._edges[self._name]:
+            return True
+        if self._all is None:
+            self._all = self._walked()
+        return other in self._all
+
+    def _walked(self) -> set[str]:
         found: set[str] = set()
-        waiting = [name]
+        waiting = [self._name]
         while waiting:
-            for other in needs(self._tasks[self._by_name[waiting.pop()]]):
+            for other in self._edges[waiting.pop()]:
                 if other not in found:
                     found.add(other)
                     waiting.append(other)
         return found
 
 
-def _missing_dependencies(given: dict[str, Any], ancestors: set[str]) -> list[str]:
+class _TaskScope(Mapping[str, bool]):
+    """What a task may name: what the DAG offers, its own items, the status of its ancestors."""
+
+    def __init__(self, base: scopes.Scope, own: scopes.Scope, ancestors: _Ancestors) -> None:
+        self._base, self._own, self._ancestors = base, own, ancestors
+
+    def __getitem__(self, name: str) -> bool:
+        if name in self._own or name in self._base:
+            return True
+        if name.startswith("tasks.") and name.endswith(".status"):
+            return name.removeprefix("tasks.").removesuffix(".status") in self._ancestors
+        return False
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from {**self._base, **self._own}
+
+    def __len__(self) -> int:
+        return len({**self._base, **self._own})
+
+
+def _missing_dependencies(given: dict[str, Any], ancestors: _Ancestors) -> list[str]:
     faults = []
     for what, field, word in (
         ("parameters", "value", "parameter"),

@@ -6,6 +6,7 @@ are bound anew for every caller, because every caller may forget one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -199,7 +200,7 @@ class Walk:
             self.report.add(site.below("archiveLocation"), fault)
         metrics.check(self.report, site, template)
 
-    def resolve(self, site: Site, name: str, tree: Any, scope: scopes.Scope) -> None:
+    def resolve(self, site: Site, name: str, tree: Any, scope: Mapping[str, Any]) -> None:
         """Report every tag of `tree` that nothing will fill."""
         for tag in scopes.unresolved(tree, scope, self.known, self.open_parameters):
             self.report.add(site, f"{name} failed to resolve {{{{{tag}}}}}")
