@@ -32,6 +32,10 @@ def v(value: Any) -> str:
             return strconv.format_float_g(value)
         case list():
             return "[" + " ".join(map(v, value)) + "]"
+        case complex():
+            imaginary = v(value.imag)
+            sign = "" if imaginary[0] in "+-" else "+"
+            return f"({v(value.real)}{sign}{imaginary}i)"
         case dict():
             pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
             return "map[" + " ".join(f"{v(k)}:{v(item)}" for k, item in pairs) + "]"

@@ -94,8 +94,8 @@ _FORMS: dict[str, Callable[[datetime], str]] = {
 def zone_name(t: datetime) -> str:
     """The abbreviation of the time's zone, `+05` where it has none."""
     name = t.tzname() or "UTC"
-    if name.startswith("UTC") and name != "UTC":
-        return name[3:].replace(":", "").removesuffix("00") or "UTC"
+    if name.startswith("UTC") and name != "UTC":  # a bare offset, which Python names so
+        return _offset(t, "-0700")
     return name
 
 
@@ -257,13 +257,23 @@ class _Parsed:
         where: tzinfo = zone
         if self.offset is not None:
             where = timezone(self.offset) if self.offset else UTC
-        elif self.zone in {"UTC", "GMT"}:
+        elif self.zone == "UTC":
             where = UTC
+        elif self.zone:
+            where = _abbreviated(self.zone)
         year = self.year or 1  # Go's year 0; Python's calendar begins at 1
         found = datetime(
             year, self.month, self.day, hour, self.minute, self.second, self.microsecond, where
         )
         return found.replace(month=1, day=1) + timedelta(days=self.yday - 1) if self.yday else found
+
+
+def _abbreviated(name: str) -> tzinfo:
+    """A zone of which only the abbreviation is known: no offset, but for `GMT+3`."""
+    offset = re.fullmatch(r"GMT([+-]\d{1,2})", name)
+    if offset is not None and abs(int(offset.group(1))) < 24:
+        return timezone(timedelta(hours=int(offset.group(1))), name)
+    return timezone(timedelta(), name)
 
 
 def string(t: datetime) -> str:

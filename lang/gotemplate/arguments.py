@@ -11,6 +11,7 @@ from lang import gotypes
 from lang.gotemplate import nodes
 from lang.gotemplate.nodes import Node
 
+# Besides these `a` is anything and `r` anything, with a missing value as what it is.
 TYPES = {
     "s": "string",
     "i": "int",
@@ -45,6 +46,8 @@ def constant(node: Node, kind: str) -> Any:
     value = node.value
     if kind == "a":
         return value
+    if kind == "r":
+        return NO_VALUE if value is None else value
     if value is None:
         if kind == "m":
             return gotypes.NoMap()
@@ -55,7 +58,7 @@ def constant(node: Node, kind: str) -> Any:
 
 
 def _number(node: nodes.Number, kind: str) -> Any:
-    if kind == "a":
+    if kind in "ar":
         return ideal(node)
     if kind == "i" and node.integer is not None:
         return node.integer
@@ -80,6 +83,8 @@ def _unexpected(node: Node, kind: str) -> Misfit:
 
 def fitted(value: Any, kind: str) -> Any:
     """A value as a parameter of this kind. Raises Misfit."""
+    if kind == "r":
+        return value
     if kind == "a":
         return None if value is NO_VALUE else value
     if value is NO_VALUE:

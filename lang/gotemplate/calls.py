@@ -31,6 +31,7 @@ class Calls:
         self._here: Node | None = None
         self._steps = DEFAULT_LIMITS.steps
         self._variables: list[tuple[str, Any]] = [("$", root)]
+        self._boxed = False  # dot is an item of a list, of which only an interface is known
 
     def _spend(self) -> None:
         self._steps -= 1
@@ -67,7 +68,7 @@ class Calls:
 
     # -- pipelines --------------------------------------------------------------------------
 
-    def _pipe(self, pipe: nodes.Pipe, dot: Any, *, assign: bool = True) -> Any:
+    def _pipe(self, pipe: nodes.Pipe, dot: Any) -> Any:
         """The value; nil has become NO_VALUE."""
         self._here = pipe
         value = _NONE
@@ -75,9 +76,8 @@ class Calls:
             value = self._command(command, dot, value)
             if value is None:
                 value = NO_VALUE
-        if assign:
-            for name in pipe.variables:
-                self._set(pipe, name, value)
+        for name in pipe.variables:
+            self._set(pipe, name, value)
         return value
 
     def _command(self, command: nodes.Command, dot: Any, final: Any) -> Any:
@@ -93,7 +93,7 @@ class Calls:
         if not isinstance(first, nodes.Pipe):
             self._here = first
         if len(command.arguments) > 1 or final is not _NONE:
-            raise self._fail(f"can't give argument to non-function {_shown(first)}")
+            raise self._fail(f"can't give argument to non-function {first.text}")
         if isinstance(first, nodes.Constant) and first.value is None:
             raise self._fail("nil is not a command")
         return self._value(first, dot)
@@ -168,8 +168,15 @@ class Calls:
             if rest or final is not _NONE:
                 raise self._fail(f"{name} is not a method but has arguments")
             return base.get(name, NO_VALUE)
-        known = "interface {}" if isinstance(base, _JSON) else gofmt.type_name(base)
-        raise self._fail(f"can't evaluate field {name} in type {known}")
+        raise self._fail(f"can't evaluate field {name} in type {self._receiver(base, name, node)}")
+
+    def _receiver(self, base: Any, name: str, node: Node) -> str:
+        """What Go knows of a value: its type at first, an interface from a map or a list."""
+        names = getattr(node, "names", ())
+        first = names[:1] == (name,) and not isinstance(base, dict)
+        if first and not (isinstance(node, nodes.Field) and self._boxed):
+            return gofmt.type_name(base)
+        return "interface {}" if isinstance(base, _JSON) else gofmt.type_name(base)
 
     # -- calls ------------------------------------------------------------------------------
 
@@ -236,7 +243,3 @@ def _method(base: Any, name: str) -> Callable[..., Any] | None:
 
     bound = methods.find(base, name)
     return None if bound is None else bound.call
-
-
-def _shown(node: Node) -> str:
-    return f"({node.text})" if isinstance(node, nodes.Pipe) else node.text

@@ -68,14 +68,13 @@ def _equal(left: Any, right: Any) -> bool:
         return bool(_number(left) == _number(right))
     shapes = _shape(left), _shape(right)
     if shapes[0] != shapes[1] and "nil" not in shapes:
-        names = gofmt.type_name(left), gofmt.type_name(right)
-        shown = f"{gofmt.v(left)}: {names[0]}, {names[1]}: {gofmt.v(right)}"
-        raise fail(f"non-comparable types {shown}")
+        layout = "non-comparable types %s: %T, %T: %v"
+        raise fail(gofmt.sprintf(layout, left, left, right, right))
     nils = _is_nil(left), _is_nil(right)
     if any(nils):
         return all(nils)
     if shapes[1] in {"slice", "map"}:
-        raise fail(f"non-comparable type {gofmt.v(right)}: {gofmt.type_name(right)}")
+        raise fail(gofmt.sprintf("non-comparable type %s: %T", right, right))
     return left is right or (shapes[1] == "struct" and bool(left == right))
 
 

@@ -76,34 +76,51 @@ class Executor(Calls):
             if self.false(value):
                 self._body(node.otherwise, dot)
             else:
-                self._body(node.body, value if node.keyword == "with" else dot)
+                self._within(node, value, dot)
         finally:
             del self._variables[mark:]
 
+    def _within(self, node: nodes.Branch, value: Any, dot: Any) -> None:
+        if node.keyword == "if":
+            self._body(node.body, dot)
+            return
+        outer, self._boxed = self._boxed, False
+        try:
+            self._body(node.body, value)
+        finally:
+            self._boxed = outer
+
     def _range(self, node: nodes.Branch, dot: Any) -> None:
+        collection = self._pipe(node.pipe, dot)  # the variables hold it until the first item
         mark = len(self._variables)
-        collection = self._pipe(node.pipe, dot, assign=False)
+        boxed = type(collection) in {list, dict}  # typed lists know what their items are
         ran = False
         try:
             for key, item in self._items(node.pipe, collection):
                 ran = True
                 self._spend()
-                self._bind(node.pipe, key, item)
+                self._bind(node.pipe, mark, key, item)
+                outer, self._boxed = self._boxed, boxed
                 try:
                     self._body(node.body, item)
                 except _Continue:
                     pass
                 finally:
+                    self._boxed = outer
                     del self._variables[mark:]
         except _Break:
             return
         if not ran:
             self._body(node.otherwise, dot)
 
-    def _bind(self, pipe: nodes.Pipe, key: Any, item: Any) -> None:
-        values = (item,) if len(pipe.variables) == 1 else (key, item)
-        for name, value in zip(pipe.variables, values, strict=False):
-            self._set(pipe, name, value)
+    def _bind(self, pipe: nodes.Pipe, mark: int, key: Any, item: Any) -> None:
+        names = pipe.variables
+        values = (item,) if len(names) == 1 else (key, item)
+        for index, (name, value) in enumerate(zip(names, values, strict=False)):
+            if pipe.declares:
+                self._variables[mark - len(names) + index] = (name, value)
+            else:
+                self._set(pipe, name, value)
 
     def _items(self, pipe: nodes.Pipe, value: Any) -> Iterator[tuple[Any, Any]]:
         if value is NO_VALUE:
@@ -134,9 +151,11 @@ class Executor(Calls):
         value = self._pipe(node.pipe, dot) if node.pipe else NO_VALUE
         outer, self._variables = self._variables, [("$", value)]
         current, self._current = self._current, node.name
+        boxed, self._boxed = self._boxed, False
         try:
             self._body(body, value)
         finally:
+            self._boxed = boxed
             self._variables, self._current = outer, current
             self._depth -= 1
 

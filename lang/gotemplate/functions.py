@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lang import gofmt, sprig
+from lang import gofmt, gotypes, sprig
 from lang.gotemplate import compare, escapes
+from lang.gotemplate.arguments import NO_VALUE
 from lang.sprig import casting
 from lang.sprig.registry import Function, fail, takes
 
@@ -33,9 +34,11 @@ def _element(node: Any, key: Any) -> Any:
             data = node.encode(errors="replace") if isinstance(node, str) else node
             if not 0 <= key < len(data):
                 raise fail(f"index out of range: {key}")
-            return data[key]
+            return gotypes.Byte(data[key]) if isinstance(data, bytes) else data[key]
         case dict():
             if not isinstance(key, str):
+                if key is None:
+                    raise fail("value is nil; should be of type string")
                 raise fail(f"value has type {gofmt.type_name(key)}; should be string")
             return node.get(key)
         case _:
@@ -43,6 +46,8 @@ def _element(node: Any, key: Any) -> Any:
 
 
 def _length(value: Any) -> int:
+    if value is NO_VALUE:
+        raise fail("reflect: call of reflect.Value.Type on zero Value")
     if value is None:
         raise fail("len of nil pointer")
     if isinstance(value, str):
@@ -76,7 +81,7 @@ _BUILTINS: Mapping[str, Function] = {
     "or": takes("aa*", _or),
     "not": takes("a", casting.is_empty),
     "index": takes("aa*", _index),
-    "len": takes("a", _length),
+    "len": takes("r", _length),
     "call": takes("aa*", _call),
     "eq": takes("aa*", compare.equal),
     "ne": takes("aa", lambda left, right: not compare.equal(left, right)),

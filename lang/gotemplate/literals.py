@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from lang import strconv
+from lang.sprig import casting
 
 _INT64, _UINT64 = 1 << 63, 1 << 64
 _ESCAPE = re.compile(
@@ -106,7 +107,7 @@ def string(text: str) -> str:
         data += bytes([code]) if byte else chr(code).encode()
         at = match.end()
     data += inner[at:].encode(errors="replace")
-    return data.decode(errors="replace")
+    return casting.decoded(bytes(data))
 
 
 def _code(match: re.Match[str], quote: str) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lang.sprig import (
+    constraints,
     dates,
     dicts,
     encoding,
@@ -20,8 +21,8 @@ from lang.sprig import (
     randoms,
     reflection,
     regexes,
-    semver,
     texts,
+    urls,
 )
 from lang.sprig.registry import Function
 
@@ -34,7 +35,8 @@ FUNCTIONS: Mapping[str, Function] = {
     **regexes.TABLE,
     **dates.TABLE,
     **paths.TABLE,
-    **semver.TABLE,
+    **urls.TABLE,
+    **constraints.TABLE,
     **reflection.TABLE,
     **randoms.TABLE,
 }

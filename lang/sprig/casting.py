@@ -8,7 +8,17 @@ from typing import Any
 from lang import gofmt, strconv
 from lang.gotypes import Duration, Int64
 
+_WHOLE = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
+_STRAY = re.compile("[\udc80-\udcff]")
 _ZERO_DECIMAL = re.compile(r"\.0*$")
+
+
+def decoded(data: bytes) -> str:
+    """Bytes as a text: each one that is no UTF-8 becomes a replacement character, as in Go."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return _STRAY.sub("\ufffd", data.decode(errors="surrogateescape"))
 
 
 def to_int(value: Any) -> int:
@@ -30,6 +40,8 @@ def to_int(value: Any) -> int:
 
 
 def _parsed(text: str) -> int:
+    if len(text) > 100 or not _WHOLE.fullmatch(text):
+        return 0
     sign, digits = (text[0], text[1:]) if text[:1] in {"+", "-"} else ("", text)
     try:
         if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
@@ -64,7 +76,7 @@ def to_float(value: Any) -> float:
 def text(value: Any) -> str:
     """sprig's `strval`."""
     if isinstance(value, bytes):
-        return value.decode(errors="replace")
+        return decoded(value)
     return gofmt.v(value)
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lang import duration as durations
 from lang import gotime, strconv
 from lang.errors import LangError
-from lang.gotypes import Duration, Int64
+from lang.gotypes import Int64
 from lang.sprig import casting
 from lang.sprig.registry import Table, takes
 
@@ -83,18 +83,16 @@ def _rounded(value: Any) -> str:
                 nanoseconds = durations.parse_go_ns(value)
             except LangError:
                 nanoseconds = 0
-        case Duration():
-            nanoseconds = value.nanoseconds
-        case int() if not isinstance(value, bool):
+        case Int64():
             nanoseconds = int(value)
         case datetime():
             nanoseconds = int((datetime.now(UTC) - value).total_seconds()) * 10**9
         case _:
             nanoseconds = 0
-    seconds, sign = abs(nanoseconds) // 10**9, "-" if nanoseconds < 0 else ""
+    amount = abs(nanoseconds)  # a sign is dropped, and exactly one unit is none, as in sprig
     for size, unit in _UNITS:
-        if seconds > size or (size == 1 and seconds == 1):
-            return f"{sign}{seconds // size}{unit}"
+        if amount > size * 10**9:
+            return f"{amount // (size * 10**9)}{unit}"
     return "0s"
 
 

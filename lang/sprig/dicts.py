@@ -7,6 +7,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from lang import gotypes
+from lang.gotypes import Strings
 from lang.sprig import casting
 from lang.sprig.registry import Table, fail, takes
 
@@ -22,6 +24,8 @@ def _dict(*pairs: Any) -> dict[str, Any]:
 
 
 def _set(target: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    if gotypes.is_nil(target):
+        raise fail("assignment to entry in nil map")
     target[key] = value
     return target
 
@@ -31,8 +35,8 @@ def _unset(target: dict[str, Any], key: str) -> dict[str, Any]:
     return target
 
 
-def _keys(*tables: dict[str, Any]) -> list[str]:
-    return [key for table in tables for key in table]
+def _keys(*tables: dict[str, Any]) -> Strings:
+    return Strings(key for table in tables for key in table)
 
 
 def _merge(target: dict[str, Any], *sources: dict[str, Any]) -> dict[str, Any]:
@@ -48,11 +52,17 @@ def _merge_overwrite(target: dict[str, Any], *sources: dict[str, Any]) -> dict[s
 
 
 def _fill(target: dict[str, Any], source: dict[str, Any], *, overwrite: bool) -> None:
+    """mergo's rules: nil fills nothing, but overwrites; tables are merged, all else is replaced
+    where it is empty or to be overwritten.
+    """
     for key, value in source.items():
         mine = target.get(key)
-        if isinstance(mine, dict) and isinstance(value, dict):
+        if value is None:
+            if overwrite:
+                target[key] = None
+        elif isinstance(mine, dict) and isinstance(value, dict):
             _fill(mine, value, overwrite=overwrite)
-        elif (overwrite and not casting.is_empty(value)) or casting.is_empty(mine):
+        elif overwrite or casting.is_empty(mine):
             target[key] = copy.deepcopy(value)
 
 
@@ -72,6 +82,12 @@ def _dig(*arguments: Any) -> Any:
     return node
 
 
+def _copied(value: Any) -> Any:
+    if value is None:
+        raise fail("reflect: call of reflect.Value.Type on zero Value")
+    return copy.deepcopy(value)
+
+
 TABLE: Table = {
     "dict": takes("a*", _dict),
     "get": takes("ms", lambda table, key: table.get(key, "")),
@@ -88,6 +104,6 @@ TABLE: Table = {
     "mergeOverwrite": takes("mm*", _merge_overwrite),
     "mustMergeOverwrite": takes("mm*", _merge_overwrite),
     "dig": takes("a*", _dig),
-    "deepCopy": takes("a", copy.deepcopy),
-    "mustDeepCopy": takes("a", copy.deepcopy),
+    "deepCopy": takes("a", _copied),
+    "mustDeepCopy": takes("a", _copied),
 }

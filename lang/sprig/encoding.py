@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from lang import gojson, strconv
+from lang import gojson, gotypes, strconv
 from lang.errors import LangError
 from lang.gotypes import Duration
+from lang.sprig import basecodes
 from lang.sprig.registry import Table, bounded, fail, takes
 
 
-def _decode(decoder: Callable[[bytes], bytes], name: str) -> Callable[[str], str]:
-    """A text that is not encoded gives the error's text, as sprig does."""
-
-    def run(text: str) -> str:
-        data = text.encode(errors="replace")
-        try:
-            return decoder(data).decode(errors="replace")
-        except (binascii.Error, ValueError):
-            return f"illegal {name} data at input byte {_wrong_at(data, name)}"
-
-    return run
-
-
-def _wrong_at(data: bytes, name: str) -> int:
-    good = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-    if name == "base64":
-        good = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    for index, byte in enumerate(data):
-        if byte not in good:
-            return index
-    return len(data) - len(data) % (4 if name == "base64" else 8)
-
-
 def _plain(value: Any) -> Any:
+    if gotypes.is_nil(value):
+        return None
     match value:
         case dict():
             return {str(key): _plain(item) for key, item in value.items()}
@@ -51,10 +30,12 @@ def _plain(value: Any) -> Any:
             return gojson.RawFloat(strconv.format_float_json(value))
         case Duration():
             return value.nanoseconds
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case None | int() | str():
+            return value
         case _:
-            return (
-                value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
-            )
+            return str(value)
 
 
 def _compact(value: Any) -> str:
@@ -77,6 +58,8 @@ def _pretty(value: Any) -> str:
 
 
 def _whole_numbers(value: Any) -> Any:
+    if gotypes.is_nil(value):
+        return None
     match _plain(value) if isinstance(value, float) else value:
         case dict():
             return {str(key): _whole_numbers(item) for key, item in value.items()}
@@ -107,7 +90,7 @@ TABLE: Table = {
     "fromJson": takes("s", _from_json),
     "mustFromJson": takes("s", _parse),
     "b64enc": takes("s", lambda text: base64.b64encode(text.encode(errors="replace")).decode()),
-    "b64dec": takes("s", _decode(lambda data: base64.b64decode(data, validate=True), "base64")),
+    "b64dec": takes("s", basecodes.decode_64),
     "b32enc": takes("s", lambda text: base64.b32encode(text.encode(errors="replace")).decode()),
-    "b32dec": takes("s", _decode(base64.b32decode, "base32")),
+    "b32dec": takes("s", basecodes.decode_32),
 }

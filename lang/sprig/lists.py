@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lang import gofmt
+from lang import gofmt, gotypes
 from lang.sprig import casting
 from lang.sprig.registry import Table, fail, takes
 
+_NIL = "runtime error: invalid memory address or nil pointer dereference"
+
 
 def _list(what: str, value: Any) -> list[Any]:
+    if value is None:
+        raise fail(_NIL)
     if not isinstance(value, list):
         raise fail(f"Cannot {what} type {_kind(value)}")
     return value
@@ -28,7 +32,7 @@ def _edge(what: str, value: Any, index: int) -> Any:
 
 def _part(what: str, value: Any, part: slice) -> Any:
     items = _list(f"find {what} on", value)
-    return items[part] if items else None
+    return items[part] if items else gotypes.NoList()
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -57,7 +61,12 @@ def _has(needle: Any, value: Any) -> bool:
     return any(_same(needle, item) for item in _list("find has on", value))
 
 
+_TYPED = (gotypes.Strings, gotypes.Ints, gotypes.Lists)
+
+
 def _slice(value: Any, *bounds: Any) -> Any:
+    if value is None:
+        raise fail(_NIL)
     if not isinstance(value, list):
         raise fail(f"list should be type of slice or array but {_kind(value)}")
     if not value:
@@ -66,18 +75,27 @@ def _slice(value: Any, *bounds: Any) -> Any:
     high = casting.to_int(bounds[1]) if len(bounds) > 1 else len(value)
     if high > len(value) or low < 0 or low > high:
         raise fail("reflect.Value.Slice: slice index out of bounds")
-    return value[low:high]
+    found = value[low:high]
+    return type(value)(found) if isinstance(value, _TYPED) else found
+
+
+def _concatenated(value: Any) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise fail(f"Cannot concat type {_kind(value)} as list")
+    return _list("concat", value)
 
 
 def _concat(*values: Any) -> list[Any]:
-    return [item for value in values for item in _list("concat", value)]
+    found = [item for value in values for item in _concatenated(value)]
+    return found or gotypes.NoList()
 
 
 def _chunk(size: int, value: Any) -> list[Any]:
     items = _list("chunk", value)
-    if size < 1:
-        raise fail("runtime error: integer divide by zero" if size == 0 else "negative chunk size")
-    return [items[i : i + size] for i in range(0, len(items), size)]
+    count = (len(items) - 1) // size + 1 if size else -1
+    if count < 0 or (count and size < 0):
+        raise fail("runtime error: makeslice: len out of range")
+    return gotypes.Lists(items[i * size : (i + 1) * size] for i in range(count))
 
 
 def _compact(value: Any) -> list[Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lang import regex, strconv
+from lang import gofmt, regex
 from lang.errors import LangError
-from lang.gotypes import Strings
+from lang.gotypes import NoStrings, Strings
 from lang.sprig.registry import Table, bounded, fail, takes
 
 
@@ -15,7 +15,8 @@ def _compiled(source: str) -> regex.Pattern:
     try:
         return regex.compile(source)
     except LangError as error:
-        raise fail(f"regexp: Compile({strconv.quote(source)}): {error.message}") from None
+        shown = gofmt.sprintf("%#q", source)
+        raise fail(f"regexp: Compile({shown}): {error.message}") from None
 
 
 def _match(source: str, text: str) -> bool:
@@ -31,7 +32,11 @@ def _replace(pattern: regex.Pattern, text: str, template: str, *, literal: bool)
 
 
 def _find_all(pattern: regex.Pattern, text: str, limit: int) -> Any:
-    return Strings(pattern.find_all(text, limit))
+    return Strings(pattern.find_all(text, limit)) or NoStrings()
+
+
+def _split(pattern: regex.Pattern, text: str, limit: int) -> Strings:
+    return Strings(pattern.split(text, limit)) or NoStrings()
 
 
 TABLE: Table = {
@@ -51,7 +56,7 @@ TABLE: Table = {
     "mustRegexReplaceAllLiteral": takes(
         "sss", lambda p, t, r: _replace(regex.compile(p), t, r, literal=True)
     ),
-    "regexSplit": takes("ssi", lambda p, text, n: Strings(_compiled(p).split(text, n))),
-    "mustRegexSplit": takes("ssi", lambda p, text, n: Strings(regex.compile(p).split(text, n))),
+    "regexSplit": takes("ssi", lambda p, text, n: _split(_compiled(p), text, n)),
+    "mustRegexSplit": takes("ssi", lambda p, text, n: _split(regex.compile(p), text, n)),
     "regexQuoteMeta": takes("s", regex.quote),
 }

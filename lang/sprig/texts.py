@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import zlib
 from typing import Any
 
@@ -16,29 +15,37 @@ from lang.sprig.registry import Table, bounded, fail, takes
 def _trunc(count: int, text: str) -> str:
     data = text.encode(errors="replace")
     if count < 0 and len(data) + count > 0:
-        return data[count:].decode(errors="replace")
+        return casting.decoded(data[count:])
     if 0 <= count < len(data):
-        return data[:count].decode(errors="replace")
+        return casting.decoded(data[:count])
     return text
 
 
 def _abbrev(width: int, text: str) -> str:
-    if width < 4 or len(text) <= width:
-        return text
-    return text[: width - 3] + "..."
+    return _abbreviated(0, width, text) if width >= 4 else text
 
 
 def _abbrev_both(left: int, right: int, text: str) -> str:
-    if right < 4 or (left > 0 and right < 7) or len(text) <= right:
+    if right < 4 or (left > 0 and right < 7):
         return text
-    left = min(left, len(text))
-    if len(text) - left <= right - 3:
-        return "..." + text[len(text) - (right - 3) :]
-    if left <= 4:
-        return text[: right - 3] + "..."
-    if left + right - 3 < len(text):
-        return "..." + _abbrev(right - 3, text[left:])
-    return "..." + text[len(text) - (right - 3) :]
+    return _abbreviated(left, right, text)
+
+
+def _abbreviated(offset: int, width: int, text: str) -> str:
+    """At most `width` bytes; what is left out in front of `offset`, too, becomes dots."""
+    data = text.encode(errors="replace")
+    size, room = len(data), width - 3
+    if size <= width:
+        return text
+    offset = min(offset, size)
+    if size - offset < room:
+        offset = size - room
+    if offset <= 4:
+        return casting.decoded(data[:room]) + "..."
+    if offset + room < size:
+        inner = casting.decoded(data[offset:])
+        return "..." + (_abbreviated(0, room, inner) if room >= 4 else "")
+    return "..." + casting.decoded(data[size - room :])
 
 
 def _substr(start: int, end: int, text: str) -> str:
@@ -46,15 +53,16 @@ def _substr(start: int, end: int, text: str) -> str:
     size = len(data)
     if start < 0:
         if end > size or end < 0:
-            raise fail(f"runtime error: slice bounds out of range [:{end}] with length {size}")
-        return data[:end].decode(errors="replace")
+            known = f" with length {size}" if end > 0 else ""
+            raise fail(f"runtime error: slice bounds out of range [:{end}]{known}")
+        return casting.decoded(data[:end])
     if end < 0 or end > size:
         if start > size:
             raise fail(f"runtime error: slice bounds out of range [{start}:{size}]")
-        return data[start:].decode(errors="replace")
+        return casting.decoded(data[start:])
     if start > end:
         raise fail(f"runtime error: slice bounds out of range [{start}:{end}]")
-    return data[start:end].decode(errors="replace")
+    return casting.decoded(data[start:end])
 
 
 def _repeat(count: int, text: str) -> str:
@@ -114,7 +122,28 @@ def _join(separator: str, values: Any) -> str:
 
 
 def _initials(text: str) -> str:
-    return "".join(word[0] for word in text.split())
+    """The first byte of each word, as goutils takes it."""
+    data = text.encode(errors="replace").decode("latin-1")
+    return "".join(
+        now
+        for before, now in zip(" " + data, data, strict=False)
+        if _is_space(before) and not _is_space(now)
+    )
+
+
+def _nospace(text: str) -> str:
+    """Without blanks; what is beyond ASCII goes byte by byte, as goutils does."""
+    data = text.encode(errors="replace").decode("latin-1")
+    kept = "".join(character for character in data if not _is_space(character))
+    return text if len(kept) == len(data) else kept
+
+
+def _is_space(character: str) -> bool:
+    return character in " \t\n\v\f\r\x85\xa0"
+
+
+def _sorted(value: Any) -> Strings:
+    return Strings(sorted(casting.texts(value) if value is not None else ["<nil>"]))
 
 
 def _digest(name: str, text: str) -> str:
@@ -123,8 +152,8 @@ def _digest(name: str, text: str) -> str:
 
 TABLE: Table = {
     "hello": takes("", lambda: "Hello!"),
-    "upper": takes("s", str.upper),
-    "lower": takes("s", str.lower),
+    "upper": takes("s", cases.upper),
+    "lower": takes("s", cases.lower),
     "title": takes("s", cases.title),
     "untitle": takes("s", cases.untitle),
     "swapcase": takes("s", cases.swap),
@@ -136,7 +165,7 @@ TABLE: Table = {
     "trimall": takes("ss", lambda cut, text: text.strip(cut) if cut else text),
     "trimSuffix": takes("ss", lambda end, text: text.removesuffix(end)),
     "trimPrefix": takes("ss", lambda start, text: text.removeprefix(start)),
-    "nospace": takes("s", lambda text: re.sub(r"\s+", "", text)),
+    "nospace": takes("s", _nospace),
     "initials": takes("s", _initials),
     "trunc": takes("is", _trunc),
     "abbrev": takes("is", _abbrev),
@@ -161,7 +190,7 @@ TABLE: Table = {
     "splitList": takes("ss", lambda mark, text: Strings(_parts(mark, text))),
     "splitn": takes("sis", _splitn),
     "join": takes("sa", _join),
-    "sortAlpha": takes("a", lambda value: Strings(sorted(casting.texts(value)))),
+    "sortAlpha": takes("a", lambda value: _sorted(value)),
     "sha1sum": takes("s", lambda text: _digest("sha1", text)),
     "sha256sum": takes("s", lambda text: _digest("sha256", text)),
     "sha512sum": takes("s", lambda text: _digest("sha512", text)),
