@@ -34,6 +34,7 @@ from kube.throttle import Throttle
 
 Tell = Callable[[facts.Fact], None]
 FIRST_WAIT, MOST_WAIT = 0.5, 30.0
+UNDER_WAY = 15.0  # seconds that an answer to a request is waited for after all
 TERMINATING = "is being terminated"
 
 
@@ -65,10 +66,8 @@ class PodExecutor:
         await self._window.enter(workflow, f"{namespace}/{leaf.pod_name}")
         while True:
             try:
-                crashpoints.reached("engine.before-pod")
                 async with self._throttle.slot(workflow):
-                    await self._cluster.create(resources.PODS, namespace, pod)
-                crashpoints.reached("engine.after-pod")
+                    await self._create(namespace, pod)
                 return
             except AlreadyExists:
                 if await self._is_ours(namespace, leaf.pod_name, owner["metadata"]["uid"]):
@@ -82,6 +81,19 @@ class PodExecutor:
                 self._log.info("pod waits", pod=leaf.pod_name, reason=error.message)
             await asyncio.sleep(wait * random.uniform(0.8, 1.2))
             wait = min(MOST_WAIT, wait * 2)
+
+    async def _create(self, namespace: str, pod: Object) -> None:
+        """Create it. A request that is under way is waited for even when nobody wants the pod
+        any more: a pod that comes into being behind its own deletion would run for nobody."""
+        crashpoints.reached("engine.before-pod")
+        request = asyncio.ensure_future(self._cluster.create(resources.PODS, namespace, pod))
+        try:
+            await asyncio.shield(request)
+        except asyncio.CancelledError:
+            request.add_done_callback(_forget)
+            await asyncio.wait({request}, timeout=UNDER_WAY)
+            raise
+        crashpoints.reached("engine.after-pod")
 
     async def _is_ours(self, namespace: str, name: str, uid: str) -> bool:
         """Whether the pod with this name is our own; one of a deleted namesake is removed."""
@@ -112,6 +124,12 @@ class PodExecutor:
                 )
         except NotFound:
             return
+
+
+def _forget(request: asyncio.Future[Object]) -> None:
+    """Nobody waits for this answer any more."""
+    if not request.cancelled():
+        request.exception()
 
 
 def _passes(error: KubeError) -> bool:

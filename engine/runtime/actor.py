@@ -109,15 +109,12 @@ class Actor:
         """The first turn: a new workflow, or one that was under way when the process ended."""
         context, now = self._context, self._context.clock.now()
         submitted = facts.Submitted(self._object, context.library(self.namespace), context.config)
-        status = self._object.get("status") or {}
-        if not status.get("phase"):
-            self.run = Run()
-            taken = list(advance.advance(self.run, submitted, now))
-            crashpoints.reached("engine.taken")
-            return taken
+        # Pods may be there before any status: the last process died between the two.
         known = context.leaf_facts(self.namespace, self.name, self.uid)
         seen = {fact.node_id for fact in known}
         self.run, decisions = rebuild.rebuild(submitted, known, now)
+        if not (self._object.get("status") or {}).get("phase"):
+            crashpoints.reached("engine.taken")
         for decision in leftovers.of(self._object, context.pods_of(self._object)):
             await self._carry(decision)
         return self._without_vanished(self.run, decisions, seen)

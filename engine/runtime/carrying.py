@@ -78,6 +78,16 @@ class Carrier:
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
 
+    def _collect(self, pod: CollectPod) -> None:
+        """Collect a pod, but never before its start has come back: it would start again."""
+        starting = self._starting.get(pod.pod_name)
+        if starting is None:
+            self._context.collector.pod(self._actor.namespace, pod)
+            return
+        starting.add_done_callback(
+            lambda _: self._context.collector.pod(self._actor.namespace, pod)
+        )
+
     async def carry(self, decision: Decision) -> None:  # noqa: C901 - one case per decision
         """Carry out one decision; errors of the API become facts or are retried inside."""
         context, actor = self._context, self._actor
@@ -119,7 +129,7 @@ class Carrier:
                     budgets.delete(context.cluster, actor.namespace, decision.name), "budget"
                 )
             case CollectPod():
-                context.collector.pod(actor.namespace, decision)
+                self._collect(decision)
             case Finish():
                 await self._finish()
             case _:

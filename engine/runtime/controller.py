@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from kube import queueing, resources
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, Selector, WatchEvent
 from kube.egress import Egress, EgressSettings
+from kube.errors import KubeError
 from kube.eventlog import EventLog
 from kube.informers import Informer
 from kube.queueing import Done, Result, WorkQueue
@@ -153,31 +155,33 @@ class EngineRuntime(Service):
             self._pods,
             self._workflows,
         ]
-        await self._timers.start()
-        await self.events.start()
         self._pods.add_handler(self._pod_changed)
         self._workflows.add_handler(self._workflow_changed)
         self._config_maps.add_handler(self._config_map_changed)
-        try:
+        async with AsyncExitStack() as stack:
+            for part in (self.events, self._timers, *informers):
+                stack.push_async_callback(part.stop)
+            stack.push_async_callback(self._write_all)
+            stack.push_async_callback(self._queue.stop)
+            await self.events.start()
+            await self._timers.start()
             await asyncio.gather(*(informer.start() for informer in informers))
             self._recover()
             await self._queue.start()
             self.mark_started()
             await asyncio.Event().wait()
-        finally:
-            await self._queue.stop()
-            for actor in self._actors.values():
-                await _quietly(actor.finish_writing())
-            for informer in informers:
-                await informer.stop()
-            await self._timers.stop()
-            await self.events.stop()
+
+    async def _write_all(self) -> None:
+        """The last writes of an orderly stop."""
+        await asyncio.gather(*(_quietly(actor.finish_writing()) for actor in self._actors.values()))
 
     async def _turn(self, key: str) -> Result:
         actor = self._actors.get(key)
         if actor is not None:
             try:
                 await actor.turn()
+            except KubeError as error:
+                return queueing.Retry(error)
             except Exception as error:
                 self.log.exception("turn failed", workflow=key)
                 return queueing.Retry(error)

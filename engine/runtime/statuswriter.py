@@ -43,11 +43,14 @@ class StatusWriter:
         self._busy = asyncio.Lock()
         self._again = False
         self._waiting: list[Decision] = []
-        self._unwritten: dict[str, Any] = {}
+        self._rows: dict[str, Any] = {}  # unwritten ones, whole
+        self._labels: dict[str, str] = {}  # unwritten ones
         self._ours: OrderedDict[str, None] = OrderedDict()
         self._compressed = False
         present = actor.workflow.get("status") or {}
-        self._head = {k: v for k, v in present.items() if k not in {"nodes", "compressedNodes"}}
+        self._stored = {k: v for k, v in present.items() if k not in {"nodes", "compressedNodes"}}
+        self._certain = True  # False: `_stored` is all that may be stored, after a failed write
+        self._head = self._stored
         self._size = 0
         self._phases = announcing.phases_of(actor.workflow)
 
@@ -105,53 +108,53 @@ class StatusWriter:
         run = self._actor.run
         if run is None:
             return
-        delta = project.delta(run)
-        if delta:
-            self._unwritten = merged(self._unwritten, self._patch_of(delta))
-        patch = self._unwritten
+        self._take(project.delta(run))
+        patch = self._patch()
         if not patch:
             return
         crashpoints.reached("engine.before-status")
-        body = self._packed(patch)
-        async with self._context.throttle.slot(self._actor.key):
-            try:
-                stored = await self._context.cluster.patch(
-                    resources.WORKFLOWS, self._actor.namespace, self._actor.name, body
-                )
-            except Invalid:
-                if self._compressed:
-                    raise
-                self._compressed = True  # too large as it is: once more, packed
-                stored = await self._context.cluster.patch(
-                    resources.WORKFLOWS,
-                    self._actor.namespace,
-                    self._actor.name,
-                    self._packed(patch),
-                )
+        try:
+            stored = await self._sent(patch)
+        except BaseException:
+            self._stored, self._certain = merged(self._stored, self._head), False
+            raise
         crashpoints.reached("engine.finished" if run.finished else "engine.after-status")
-        self._unwritten = {}
-        rows = (patch.get("status") or {}).get("nodes") or {}
+        self._stored, self._certain = self._head, True
+        rows, self._rows, self._labels = self._rows, {}, {}
         self._context.events.nodes(self._actor.workflow, self._phases, rows)
         self._ours[stored["metadata"]["resourceVersion"]] = None
         while len(self._ours) > OWN_WRITES:
             self._ours.popitem(last=False)
 
-    def _patch_of(self, delta: project.StatusPatch) -> dict[str, Any]:
-        """The delta as a merge patch: what is no longer there is set to null."""
-        status: dict[str, Any] = {}
+    async def _sent(self, patch: dict[str, Any]) -> Object:
+        cluster, actor = self._context.cluster, self._actor
+        async with self._context.throttle.slot(actor.key):
+            body = self._packed(patch)
+            try:
+                return await cluster.patch(resources.WORKFLOWS, actor.namespace, actor.name, body)
+            except Invalid:
+                if self._compressed:
+                    raise
+            self._compressed = True  # too large as it is: once more, packed
+            body = self._packed(patch)
+            return await cluster.patch(resources.WORKFLOWS, actor.namespace, actor.name, body)
+
+    def _take(self, delta: project.StatusPatch) -> None:
         if delta.head is not None:
-            before = self._head
-            status = dict.fromkeys(before.keys() - delta.head.keys())
-            status |= {k: v for k, v in delta.head.items() if k not in before or before[k] != v}
             self._head = delta.head
-        if delta.nodes:
-            status["nodes"] = {
-                node_id: {**dict.fromkeys(CLEARED.difference(row)), **row}
-                for node_id, row in delta.nodes.items()
-            }
-        patch: dict[str, Any] = {"status": status}
-        if delta.labels:
-            patch["metadata"] = {"labels": delta.labels}
+        for node_id, row in delta.nodes.items():
+            self._rows[node_id] = {**dict.fromkeys(CLEARED.difference(row)), **row}
+        if delta:
+            self._labels = delta.labels
+
+    def _patch(self) -> dict[str, Any]:
+        """What is unwritten as a merge patch: what is no longer there is set to null."""
+        status = difference(self._stored, self._head, certain=self._certain)
+        if self._rows:
+            status["nodes"] = self._rows
+        patch: dict[str, Any] = {"status": status} if status else {}
+        if self._labels:
+            patch["metadata"] = {"labels": self._labels}
         return patch
 
     def _packed(self, patch: dict[str, Any]) -> dict[str, Any]:
@@ -187,8 +190,26 @@ class StatusWriter:
             await asyncio.wait({self._task})
 
 
+def difference(
+    before: dict[str, Any], after: dict[str, Any], *, certain: bool = True
+) -> dict[str, Any]:
+    """The merge patch from `before` to `after`: what is gone, at any depth, is set to null.
+
+    Not `certain`: `before` holds every key that may be there, with a value that may be another.
+    """
+    patch: dict[str, Any] = dict.fromkeys(sorted(before.keys() - after.keys()))
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            if deeper := difference(old, value, certain=certain):
+                patch[key] = deeper
+        elif key not in before or not certain or old != value:
+            patch[key] = value
+    return patch
+
+
 def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Two merge patches as one: the second wins, objects are merged key by key."""
+    """Two trees as one: the second wins, objects are merged key by key."""
     result = dict(first)
     for key, value in second.items():
         old = result.get(key)

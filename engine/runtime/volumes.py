@@ -17,7 +17,7 @@ PROTECTION = "kubernetes.io/pvc-protection"
 async def create(cluster: Cluster, namespace: str, wanted: CreateVolumes, tell: Tell) -> None:
     """Create the claims and tell their names; a claim of the same workflow counts as made."""
     made = {}
-    for claim in wanted.claims:
+    for claim, volume in zip(wanted.claims, wanted.volumes, strict=True):
         name = claim["metadata"]["name"]
         try:
             await cluster.create(resources.PVCS, namespace, claim)
@@ -27,8 +27,7 @@ async def create(cluster: Cluster, namespace: str, wanted: CreateVolumes, tell: 
             retryable = isinstance(error, (Forbidden, Conflict, Transient))
             tell(facts.VolumesRefused(error.message, retryable))
             return
-        volume = claim["metadata"].get("annotations", {}).get("headrace.dev/volume")
-        made[volume or name] = name
+        made[volume] = name
     tell(facts.VolumesCreated(made))
 
 

@@ -86,6 +86,7 @@ class _Play:
         self._process: FaultyCluster | None = None
         self._calls = 0
         self._lives = 0
+        self._calm = False  # nothing is killed any more
 
     def _stamp(self) -> str:
         return datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -100,6 +101,7 @@ class _Play:
         loop = asyncio.get_running_loop()
         while not self._over() and loop.time() < LONGEST:
             await asyncio.sleep(5)
+        self._calm = True
         await asyncio.sleep(QUIET)
         living.cancel()
         await asyncio.wait({living})
@@ -135,7 +137,9 @@ class _Play:
 
     def _called(self) -> None:
         self._calls += 1
-        unlucky = self._lives <= LIVES and self._rng.random() < self._plan.crashes
+        unlucky = (
+            self._lives <= LIVES and not self._calm and self._rng.random() < self._plan.crashes
+        )
         if self._calls == self._plan.crash_at or unlucky:
             self._crashed.set()
             if self._process is not None:
