@@ -183,9 +183,13 @@ class EmitMetric:
 
 @dataclass(frozen=True, slots=True)
 class CreateVolumes:
-    """Create the PersistentVolumeClaims (whole objects); answer `VolumesCreated/Refused`."""
+    """Create the PersistentVolumeClaims (whole objects); answer `VolumesCreated/Refused`.
+
+    `volumes` holds the volume name of each claim.
+    """
 
     claims: tuple[Json, ...]
+    volumes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,12 +95,13 @@ def config_map_value(run: Run, reference: Mapping[str, Any]) -> str:
     name, key = str(reference.get("name") or ""), str(reference.get("key") or "")
     found = run.library.config_maps.get(name)
     hint = f"{PARAMETER_LABEL}: Parameter"
-    if found is None:
+    labels = values.mapping(values.mapping((found or {}).get("metadata")).get("labels"))
+    if found is None or PARAMETER_LABEL not in labels:
+        # Without the label the reference does not even see it; a default may stand in.
         raise NotThere(
             f"ConfigMap '{name}' does not exist. Please make sure it has the label {hint}"
             " to be detectable by the controller"
         )
-    labels = values.mapping(values.mapping(found.get("metadata")).get("labels"))
     if labels.get(PARAMETER_LABEL) != "Parameter":
         raise CoreError(f"ConfigMap '{name}' needs to have the label {hint} to load parameters")
     data = values.mapping(found.get("data"))

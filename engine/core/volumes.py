@@ -23,7 +23,8 @@ def ask(run: Run) -> bool:
     wanted = run.pod_spec_parts.get("volumeClaimTemplates") or ()
     if not wanted or run.claims:
         return False
-    run.decide(CreateVolumes(tuple(_claim(run, claim) for claim in wanted)))
+    names = tuple(str(values.mapping(claim.get("metadata")).get("name")) for claim in wanted)
+    run.decide(CreateVolumes(tuple(_claim(run, claim) for claim in wanted), names))
     return True
 
 

@@ -218,12 +218,9 @@ class Case:
             case SaveMemo():
                 entry = {"nodeID": decision.node_id, "outputs": decision.outputs}
                 self.memo[decision.cache, decision.key] = (self.now, entry)
-            case CreateVolumes(claims=claims):
-                names = {
-                    c["metadata"]["name"].removeprefix(f"{self.namespace}-"): c["metadata"]["name"]
-                    for c in claims
-                }
-                self.later(VolumesCreated(names))
+            case CreateVolumes(claims=claims, volumes=volumes):
+                made = [claim["metadata"]["name"] for claim in claims]
+                self.later(VolumesCreated(dict(zip(volumes, made, strict=True))))
             case _:
                 pass
 
@@ -407,7 +404,7 @@ class Case:
         names = {node_id: row["name"] for node_id, row in nodes.items()}
         found: Json = {
             "workflow": self._workflow(status),
-            "nodes": {row["name"]: _node(row, names) for row in nodes.values()},
+            "nodes": {row["name"]: node_of(row, names) for row in nodes.values()},
         }
         found["pods"] = self.shown
         if "maxConcurrentPods" in self.recorded["expected"]:
@@ -635,7 +632,8 @@ def _credentials(leaf: StartLeaf) -> list[Json]:
     return [{"name": "s3", "secret": secret}]
 
 
-def _node(row: Json, names: dict[str, str]) -> Json:
+def node_of(row: Json, names: dict[str, str]) -> Json:
+    """A row of the node table as the cases show it; `names` by node id."""
     keep = (
         "id", "type", "phase", "message", "templateName", "templateRef", "templateScope",
         "displayName", "nodeFlag", "memoizationStatus",
