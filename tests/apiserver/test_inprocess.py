@@ -25,7 +25,7 @@ def pod(name: str, **spec: Any) -> dict[str, Any]:
 
 async def eventually(true: Callable[[], Awaitable[bool]]) -> None:
     """Until it holds; the test's own timeout ends what never does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not await true():
             await asyncio.sleep(0.01)
 

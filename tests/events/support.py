@@ -69,7 +69,7 @@ class Served:
         )
         self.tasks.append(task)
         waiter = asyncio.create_task(ready.wait())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
         waiter.cancel()
         if task.done():
@@ -130,7 +130,7 @@ async def request(
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             return await read_answer(reader, head_only=method == "HEAD")
     finally:
         writer.close()

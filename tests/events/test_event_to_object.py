@@ -101,7 +101,7 @@ class World:
                     return dict(entry)
             return None
 
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while True:
                 obj = await self.cluster.get(resource, "argo", name)
                 if (entry := found(obj)) is not None:
@@ -112,7 +112,7 @@ class World:
         self, count: int, prefix: str = "", resource: Resource = WORKFLOWS
     ) -> list[Object]:
         """Wait until there are `count` objects, and a little longer to see that no more come."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while True:
                 found = (await self.cluster.list(resource, "argo")).items
                 mine = [o for o in found if o["metadata"]["name"].startswith(prefix)]
@@ -137,7 +137,7 @@ class World:
 
     async def settled(self) -> reading.Books:
         """Wait until nothing is on its way and the books balance."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while True:
                 books = await self.books()
                 last = max([e.sequence async for e in reading.entries(self.bus)], default=0)
@@ -305,7 +305,7 @@ async def test_what_can_never_work_is_a_dead_letter_and_can_be_redriven(world: W
     await world.sensor([dependency("push", "push")], submit("ci-", broken))
     await world.post("/push", {"n": 1})
     books = await world.settled()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while books.by_state[State.DEAD] != 1:
             books = await world.settled()
     [letter] = await reading.dead_letters(world.bus)
@@ -318,7 +318,7 @@ async def test_what_can_never_work_is_a_dead_letter_and_can_be_redriven(world: W
         holder = holder[step]
     holder[0]["src"]["value"] = "default"
     await world.cluster.update(SENSORS, "argo", fixed)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while (await world.cluster.get(SENSORS, "argo", "ci"))["status"]["observedGeneration"] != 2:
             await asyncio.sleep(0.01)
     await commands.redrive(world.bus, "argo_default", letter.key)
@@ -385,7 +385,7 @@ async def test_objects_are_changed(
     }
     await world.sensor([dependency("push", "push")], {"template": {"name": "change", "k8s": k8s}})
     await world.post("/push", {"v": "new"})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not check(await world.cluster.get(CONFIGMAPS, "argo", "target")):
             await asyncio.sleep(0.01)
 
@@ -400,14 +400,14 @@ async def test_an_edit_of_a_source_takes_effect_and_leaves_its_neighbour_alone(
     edited["spec"]["webhook"]["three"] = {"port": "nope", "endpoint": "/x", "method": "POST"}
     await world.cluster.update(EVENT_SOURCES, "argo", edited)
     found = await world.condition(EVENT_SOURCES, "hooks", "endpoint.webhook.three", "False")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not found.get("message"):
             found = await world.condition(EVENT_SOURCES, "hooks", "endpoint.webhook.three", "False")
     assert found["message"].startswith("spec.webhook.three.port:")
     statuses = {p: (await world.post(p, {})).status for p in ("/one", "/two", "/moved")}
     assert statuses == {"/one": 200, "/two": 404, "/moved": 200}
     await world.cluster.delete(EVENT_SOURCES, "argo", "hooks")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while True:
             try:
                 await world.post("/one", {})
@@ -424,7 +424,7 @@ async def test_a_source_without_a_bus_says_so(
         webhook = {"port": str(world.port), "endpoint": "/push", "method": "POST"}
         await world.apply(EVENT_SOURCES, "hooks", {"webhook": {"push": webhook}})
         found = await world.condition(EVENT_SOURCES, "hooks", "Deployed", "False")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while found.get("reason") != "NoEventBus":
                 found = await world.condition(EVENT_SOURCES, "hooks", "Deployed", "False")
         assert "EventBus 'default' does not exist" in found["message"]

@@ -41,7 +41,7 @@ class FakeGithub:
             self.changed = asyncio.Event()
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while len(self.hooks) != count:
                 await self.changed.wait()
 
@@ -117,7 +117,7 @@ async def test_a_hook_that_is_there_is_not_made_again(github: tuple[FakeGithub, 
     fake.hooks[7] = {"id": 7, "place": place, "events": ["push"], "config": config}
     async with serving(SECRETS) as served:
         await served.serve(memory.MemoryBus(), "github", "gh", wanted)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while not fake.calls:
                 await fake.changed.wait()
         await stop(served)

@@ -38,7 +38,7 @@ async def kill(server: NatsServer) -> None:
     """kill -9, and wait until it is noticed."""
     restarts = server.restarts
     os.kill(server.pid, signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while server.restarts == restarts:
             await asyncio.sleep(0.005)
 
@@ -98,7 +98,7 @@ async def test_a_subscription_goes_on_after_the_server_was_killed(
     await subscription.ack(first)
     await kill(nats_server)
     await bus.publish(Message(f"{STREAM}.s.e", "2", b"{}"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         found = await subscription.next()
         while found.message.id == "1":
             found = await subscription.next()
@@ -118,7 +118,7 @@ async def test_a_full_bus_refuses_and_drops_nothing(nats_server: NatsServer) -> 
         assert [d.message.id async for d in bus.replay()] == ["0", "1", "2", "3", "4"]
         for _ in range(5):
             await subscription.ack(await subscription.next())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while True:
                 try:
                     await bus.publish(Message(f"{STREAM}.s.e", "5", b"{}"))

@@ -70,7 +70,7 @@ class Machine:
     async def get(self, name: str) -> Object:
         return await self.cluster.get(resources.PODS, "default", name)
 
-    async def until(self, name: str, check: Check, seconds: float = 15.0) -> Object:
+    async def until(self, name: str, check: Check, seconds: float = 40) -> Object:
         """The pod as soon as `check` holds for it."""
         async with asyncio.timeout(seconds):
             listed = await self.cluster.list(resources.PODS, "default")
@@ -88,7 +88,7 @@ class Machine:
     async def ended(self, name: str) -> Object:
         return await self.until(name, lambda p: p["status"].get("phase") in ENDED)
 
-    async def gone(self, name: str, seconds: float = 15.0) -> None:
+    async def gone(self, name: str, seconds: float = 40) -> None:
         async with asyncio.timeout(seconds):
             listed = await self.cluster.list(resources.PODS, "default")
             if not any(p["metadata"]["name"] == name for p in listed.items):
@@ -101,7 +101,7 @@ class Machine:
 
     async def event(self, name: str, reason: str) -> Object:
         """The first event of a pod with this reason."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             listed = await self.cluster.list(resources.EVENTS, "default")
             found = [e for e in listed.items if _about(e, name, reason)]
             if found:

@@ -145,7 +145,7 @@ async def test_what_ignores_sigterm_or_left_the_session_is_killed(machine: Machi
     await machine.create(pod("stubborn", script, terminationGracePeriodSeconds=1))
     await machine.until("stubborn", is_running)
     text = ""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while not (found := re.fullmatch(r"(\d+) (\d+)\n", text)):
             text = await machine.logs("stubborn")
     pids = [int(word) for word in found.groups()]
@@ -165,11 +165,11 @@ async def test_a_forced_deletion_kills(machine: Machine) -> None:
     await machine.create(pod("now", "trap '' TERM; echo $$$$; while :; do sleep 1; done"))
     await machine.until("now", is_running)
     text = ""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while not text:
             text = await machine.logs("now")
     await _delete(machine, "now", 0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while _alive(int(text)):
             await asyncio.sleep(0.01)
 

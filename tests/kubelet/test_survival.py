@@ -21,7 +21,7 @@ def _mounted(folder: Path, name: str = "main") -> dict[str, object]:
 
 
 async def _started(folder: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not (folder / "runs").exists():
             await asyncio.sleep(0.01)
 
@@ -64,7 +64,7 @@ async def test_what_ended_meanwhile_is_collected(tmp_path: Path) -> None:
         await machine.down()
         (shared / "go").touch()
         folder = next((tmp_path / "m" / "kubelet" / "pods").glob("*/containers/main/0"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not (folder / "exit").exists():
                 await asyncio.sleep(0.01)
         await _up(machine, shared)
@@ -84,7 +84,7 @@ async def test_a_killed_shim_means_lost_and_its_process_is_killed(tmp_path: Path
         await _started(shared)
         state = next(iter(machine.kubelet._actors.values())).state("main")
         assert state is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while state.record is None:
                 await asyncio.sleep(0.01)
         record = state.record
@@ -94,7 +94,7 @@ async def test_a_killed_shim_means_lost_and_its_process_is_killed(tmp_path: Path
         found = await machine.ended("lost")
         assert terminated(found)["reason"] == "ContainerStatusUnknown"
         assert terminated(found)["exitCode"] == 137
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while Path(f"/proc/{record.pid}/cmdline").exists():
                 await asyncio.sleep(0.01)
     finally:
@@ -114,7 +114,7 @@ async def test_a_pod_deleted_meanwhile_is_ended_and_its_files_go(tmp_path: Path)
         pods = tmp_path / "m" / "kubelet" / "pods"
         assert list(pods.iterdir())
         await _up(machine, shared)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while list(pods.iterdir()):
                 await asyncio.sleep(0.01)
     finally:

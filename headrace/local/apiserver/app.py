@@ -112,7 +112,7 @@ class App:
                 return _or_404(request, discovery.resource_list(kinds, group, wanted))
             case ["openapi", "v2"]:
                 if "protobuf" in request.headers.get("accept", ""):
-                    return Answer(200, wire.openapi_v2(), wire.OPENAPI_V2)
+                    return Answer(200, wire.openapi_v2(), wire.OPENAPI_V2_TYPE)
                 return Answer(200, orjson.dumps(openapi.swagger(kinds)))
             case ["openapi", "v3"]:
                 return answers.value(request, openapi.root(kinds))

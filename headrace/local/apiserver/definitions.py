@@ -115,6 +115,7 @@ def kinds_of(crd: Object) -> list[Kind]:
                 tuple(version.get("additionalPrinterColumns") or ()),
                 custom=True,
                 versions=served,
+                scale=(version.get("subresources") or {}).get("scale"),
             )
         )
     return found

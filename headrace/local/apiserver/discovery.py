@@ -109,9 +109,10 @@ def _resource(kind: Kind) -> dict[str, Any]:
 def _subresource(kind: Kind, sub: str) -> dict[str, Any]:
     r = kind.resource
     name = f"{r.plural}/{sub}"
-    group_name, version, kind_name, verbs = SUB_KINDS.get(
-        name, (r.group, r.version, r.kind, ["get", "patch", "update"])
-    )
+    own = (r.group, r.version, r.kind, ["get", "patch", "update"])
+    if sub == "scale":
+        own = ("autoscaling", "v1", "Scale", own[3])
+    group_name, version, kind_name, verbs = SUB_KINDS.get(name, own)
     found: dict[str, Any] = {
         "name": name,
         "singularName": "",

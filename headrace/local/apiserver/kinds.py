@@ -32,6 +32,7 @@ class Kind:
     columns: tuple[dict[str, Any], ...] = ()
     custom: bool = False
     versions: tuple[str, ...] = field(default=())
+    scale: dict[str, str] | None = None  # the paths of a scale sub-resource
 
     @property
     def key(self) -> str:

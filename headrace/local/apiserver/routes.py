@@ -7,7 +7,15 @@ from typing import Any
 
 import orjson
 
-from headrace.local.apiserver import answers, deletion, podroutes, refusals, reviews, selection
+from headrace.local.apiserver import (
+    answers,
+    deletion,
+    podroutes,
+    refusals,
+    reviews,
+    scaling,
+    selection,
+)
 from headrace.local.apiserver.answers import Answer
 from headrace.local.apiserver.api import Api, Write, shown
 from headrace.local.apiserver.kinds import Kind
@@ -64,6 +72,9 @@ class Routes:
             return await podroutes.answer(self._api, request, kind, target)
         if target.subresource == "token":
             return await reviews.token(self._api, request, kind, target)
+        if target.subresource == "scale":
+            write = self._write(request, [], "")
+            return await scaling.answer(self._api, request, kind, target, write)
         match request.method, bool(target.name):
             case "GET", True:
                 answers.form(request)

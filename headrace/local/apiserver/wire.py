@@ -21,7 +21,9 @@ from headrace.local.apiserver import refusals
 
 MAGIC = b"k8s\x00"
 NESTING = 100
+# What clients ask for holds an @, which no media type may; answers name the type that may.
 OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+OPENAPI_V2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 GROUPS = {
     "coordination.k8s.io": "coordination",
     "events.k8s.io": "events",

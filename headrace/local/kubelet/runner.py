@@ -169,6 +169,8 @@ class Runner:
         probes = Probes(self._pod.object, state, self._tools, self._pod.changed, self._fail)
         state.started, state.ready = not probes.has_startup, not probes.has_readiness
         crashpoints.reached("kubelet.started")
+        started = f"Started container {state.name}"
+        self._tools.recorder.tell(self._pod.object, "Started", started)
         self._pod.changed()
         self.first_start.set()
         watching = asyncio.ensure_future(probes.run())
