@@ -19,6 +19,8 @@ from lang.sprig import casting
 from lang.sprig.registry import Function
 
 _NONE: Any = object()  # no value is fed in by a pipeline
+_Given = tuple[tuple[Node, ...], Any, Any]  # arguments, dot to find them in, what is piped in
+_NOTHING: _Given = ((), None, _NONE)
 _ESCAPED = (TypeError, ValueError, OverflowError, AttributeError, RecursionError)
 
 
@@ -141,42 +143,37 @@ class Calls:
                 raise self._fail(f"indirection through explicit nil in {node.text}")
             value, names = self._value(node.base, dot), node.names
         if not rest and final is _NONE:
-            for name in names:  # the common way: a look-up in a mapping
+            for index, name in enumerate(names):  # the common way: a look-up in a mapping
                 value = (
                     value.get(name, NO_VALUE)
                     if type(value) is dict
-                    else self._field(value, name, node, (), dot, final)
+                    else self._field(value, name, node, not index, _NOTHING)
                 )
             return value
-        for name in names[:-1]:
-            value = self._field(value, name, node, (), dot, _NONE)
-        return self._field(value, names[-1], node, rest, dot, final)
+        for index, name in enumerate(names[:-1]):
+            value = self._field(value, name, node, not index, _NOTHING)
+        return self._field(value, names[-1], node, len(names) == 1, (rest, dot, final))
 
-    def _field(
-        self, base: Any, name: str, node: Node, rest: tuple[Node, ...], dot: Any, final: Any
-    ) -> Any:
+    def _field(self, base: Any, name: str, node: Node, first: bool, given: _Given) -> Any:
+        """One step of a chain; `first` where nothing but the chain's start came before."""
+        rest, dot, final = given
         if base is NO_VALUE:
             return NO_VALUE
         if base is None:
             raise self._fail(f"nil pointer evaluating interface {{}}.{name}")
         method = _method(base, name)
         if method is not None:
-            given = [arguments.fitted(self._value(each, dot), "a") for each in rest]
-            given += [] if final is _NONE else [arguments.fitted(final, "a")]
-            return self._called(name, node, method, given)
+            values = [arguments.fitted(self._value(each, dot), "a") for each in rest]
+            values += [] if final is _NONE else [arguments.fitted(final, "a")]
+            return self._called(name, node, method, values)
         if isinstance(base, dict):
             if rest or final is not _NONE:
                 raise self._fail(f"{name} is not a method but has arguments")
             return base.get(name, NO_VALUE)
-        raise self._fail(f"can't evaluate field {name} in type {self._receiver(base, name, node)}")
-
-    def _receiver(self, base: Any, name: str, node: Node) -> str:
-        """What Go knows of a value: its type at first, an interface from a map or a list."""
-        names = getattr(node, "names", ())
-        first = names[:1] == (name,) and not isinstance(base, dict)
-        if first and not (isinstance(node, nodes.Field) and self._boxed):
-            return gofmt.type_name(base)
-        return "interface {}" if isinstance(base, _JSON) else gofmt.type_name(base)
+        # What Go knows of a value: its type at first, an interface from a map or a list.
+        boxed = not first or (isinstance(node, nodes.Field) and self._boxed)
+        known = "interface {}" if boxed and isinstance(base, _JSON) else gofmt.type_name(base)
+        raise self._fail(f"can't evaluate field {name} in type {known}")
 
     # -- calls ------------------------------------------------------------------------------
 
@@ -194,7 +191,7 @@ class Calls:
         if final is not _NONE:
             values.append(self._fitting(arguments.fitted, final, kinds[count - 1]))
         if name == "call":
-            values.insert(0, rest[0].text if rest else "")
+            values.insert(0, rest[0].text if rest else gofmt.v(final))
         return self._called(name, node, function, values)
 
     def _called(self, name: str, node: Node, call: Callable[..., Any], values: list[Any]) -> Any:

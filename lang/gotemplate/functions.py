@@ -32,8 +32,11 @@ def _element(node: Any, key: Any) -> Any:
                 shown = "nil" if key is None else f"type {gofmt.type_name(key)}"
                 raise fail(f"cannot index slice/array with {shown}")
             data = node.encode(errors="replace") if isinstance(node, str) else node
-            if not 0 <= key < len(data):
+            if not 0 <= key <= len(data):
                 raise fail(f"index out of range: {key}")
+            if key == len(data):
+                kind = "string" if isinstance(node, str) else "slice"
+                raise fail(f"reflect: {kind} index out of range")
             return gotypes.Byte(data[key]) if isinstance(data, bytes) else data[key]
         case dict():
             if not isinstance(key, str):

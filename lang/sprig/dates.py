@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lang import duration as durations
 from lang import gotime, strconv
-from lang.errors import LangError
+from lang.errors import ErrorKind, LangError
 from lang.gotypes import Int64
 from lang.sprig import casting
 from lang.sprig.registry import Table, takes
@@ -48,7 +48,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _in_zone(layout: str, value: Any, zone: str) -> str:
-    return gotime.format(_moment(value).astimezone(_zone(zone)), layout)
+    return gotime.format(gotime.in_zone(_moment(value), _zone(zone)), layout)
 
 
 def _to_date(layout: str, text: str) -> datetime:
@@ -66,14 +66,25 @@ def _modified(span: str, value: datetime) -> datetime:
 
 
 def _must_modify(span: str, value: datetime) -> datetime:
-    return value + timedelta(microseconds=durations.parse_go_ns(span) / 1000)
+    try:
+        return value + timedelta(microseconds=durations.parse_go_ns(span) / 1000)
+    except OverflowError:
+        raise LangError(ErrorKind.VALUE, "year out of range") from None
 
 
 def _duration(value: Any) -> str:
-    seconds = (
-        casting.to_int(value) if isinstance(value, (str, Int64)) else 0
-    )  # an int is not looked at
+    """Of a text or an int64; an int is not looked at, as in sprig."""
+    seconds = casting.to_int(value) if isinstance(value, Int64) else 0
+    if isinstance(value, str):
+        seconds = _seconds(value)
     return durations.format_ns(strconv.wrap_int64(seconds * 10**9))
+
+
+def _seconds(text: str) -> int:
+    try:
+        return strconv.atoi(text)
+    except LangError:
+        return 0
 
 
 def _rounded(value: Any) -> str:

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from lang import gojson, gotypes, strconv
+from lang import gojson, gotime, gotypes, strconv
 from lang.errors import LangError
 from lang.gotypes import Duration
 from lang.sprig import basecodes
@@ -31,7 +31,7 @@ def _plain(value: Any) -> Any:
         case Duration():
             return value.nanoseconds
         case datetime():
-            return value.isoformat().replace("+00:00", "Z")
+            return gotime.format(value, "2006-01-02T15:04:05.999999999Z07:00")
         case None | int() | str():
             return value
         case _:

@@ -82,9 +82,11 @@ def _smallest(first: Any, *others: Any) -> Int64:
     return Int64(min(map(casting.to_int, (first, *others))))
 
 
-def _extreme(choose: Callable[[list[float]], float]) -> Callable[..., float]:
+def _extreme(choose: Callable[[list[float]], float], last: float) -> Callable[..., float]:
     def run(*values: Any) -> float:
         numbers = [casting.to_float(value) for value in values]
+        if last in numbers:
+            return last
         return math.nan if any(map(math.isnan, numbers)) else choose(numbers)
 
     return run
@@ -180,8 +182,8 @@ TABLE: Table = {
     "max": takes("aa*", _largest),
     "biggest": takes("aa*", _largest),
     "min": takes("aa*", _smallest),
-    "maxf": takes("aa*", _extreme(max)),
-    "minf": takes("aa*", _extreme(min)),
+    "maxf": takes("aa*", _extreme(max, math.inf)),
+    "minf": takes("aa*", _extreme(min, -math.inf)),
     "ceil": takes("a", _whole(math.ceil)),
     "floor": takes("a", _whole(math.floor)),
     "round": takes("aif*", _rounded),

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from lang import strconv
-from lang.sprig import reflection
+from lang.sprig import casting, reflection
 from lang.sprig.registry import Table, fail, takes
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
-_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})(.{0,2})", re.DOTALL)
+_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
+_ASCII_ESCAPE = re.compile("%(?!25)[0-7][0-9A-Fa-f]")
 _USER = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*")
 _PORT = re.compile(r"(?::[0-9]*)?")
 _HOST = re.compile(r"[A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"%\x80-\U0010ffff]*")
@@ -35,13 +36,17 @@ class _Parts:
     fragment: str = ""
 
 
+def _bad_escape(text: str) -> _Bad:
+    return _Bad(f"invalid URL escape {strconv.quote(text)}")
+
+
 def _unescaped(text: str) -> str:
     if "%" not in text:
         return text
-    bad = _ESCAPE.search(text)
+    bad = _ESCAPE.search(text.encode(errors="replace"))
     if bad is not None:
-        raise _Bad(f"invalid URL escape {strconv.quote('%' + bad.group(1))}")
-    return unquote_to_bytes(text).decode(errors="replace")
+        raise _bad_escape(casting.decoded(bad.group()))
+    return casting.decoded(unquote_to_bytes(text))
 
 
 def _parsed(text: str) -> _Parts:
@@ -86,7 +91,7 @@ def _scheme(text: str, parts: _Parts) -> str:
 
 def _authority(text: str, parts: _Parts) -> None:
     user, at, host = text.rpartition("@")
-    parts.host = _host(host)
+    parts.host = _host(host, strict=parts.scheme in {"http", "https"})
     if not at:
         return
     if not _USER.fullmatch(user):
@@ -97,17 +102,22 @@ def _authority(text: str, parts: _Parts) -> None:
         parts.userinfo += ":" + _escaped(_unescaped(password), _USER_SAFE)
 
 
-def _host(text: str) -> str:
+def _host(text: str, *, strict: bool) -> str:
     port = ""
+    if "[" in text[1:]:
+        raise _Bad("invalid IP-literal")
     if text.startswith("["):
         end = text.rfind("]")
         if end < 0:
             raise _Bad("missing ']' in host")
         port = text[end + 1 :]
     elif ":" in text:
-        port = text[text.rfind(":") :]
+        port = text[text.find(":") if strict else text.rfind(":") :]
     if not _PORT.fullmatch(port):
         raise _Bad(f"invalid port {strconv.quote(port)} after host")
+    escape = _ASCII_ESCAPE.search(text)
+    if escape is not None:
+        raise _bad_escape(escape.group())
     if not _HOST.fullmatch(text):
         wrong = next(c for c in text if not _HOST.fullmatch(c))
         raise _Bad(f"invalid character {strconv.quote(wrong)} in host name")
