@@ -11,17 +11,17 @@ from typing import Any
 
 from lang import gofmt
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
+from lang.expr import methods
 from lang.gotemplate import arguments, functions, nodes
 from lang.gotemplate.arguments import NO_VALUE
 from lang.gotemplate.nodes import Node
 from lang.gotypes import Duration
 from lang.sprig import casting
-from lang.sprig.registry import Function
+from lang.sprig.registry import ESCAPES, Function
 
 _NONE: Any = object()  # no value is fed in by a pipeline
 _Given = tuple[tuple[Node, ...], Any, Any]  # arguments, dot to find them in, what is piped in
 _NOTHING: _Given = ((), None, _NONE)
-_ESCAPED = (TypeError, ValueError, OverflowError, AttributeError, RecursionError)
 
 
 class Calls:
@@ -203,7 +203,7 @@ class Calls:
                 raise
             self._here = node
             raise self._fail(f"error calling {name}: {error.message}") from None
-        except _ESCAPED:
+        except ESCAPES:
             self._here = node
             raise self._fail(f"error calling {name}: invalid argument") from None
         if isinstance(found, str) and len(found) > DEFAULT_LIMITS.result:
@@ -236,7 +236,5 @@ def _method(base: Any, name: str) -> Callable[..., Any] | None:
         return None if found is None else lambda *given: found(base, *given)
     if not isinstance(base, (datetime, Duration)):
         return None
-    from lang.expr import methods
-
     bound = methods.find(base, name)
     return None if bound is None else bound.call

@@ -66,16 +66,25 @@ def _fill(target: dict[str, Any], source: dict[str, Any], *, overwrite: bool) ->
             target[key] = copy.deepcopy(value)
 
 
+def _unlike(value: Any, wanted: str) -> Exception:
+    """Go's panic of a type assertion."""
+    have = "nil" if value is None else gotypes.name(value)
+    return fail(f"interface conversion: interface {{}} is {have}, not {wanted}")
+
+
 def _dig(*arguments: Any) -> Any:
     if len(arguments) < 3:
         raise fail("dig needs at least three arguments")
     *keys, default, table = arguments
+    if not isinstance(table, dict):
+        raise _unlike(table, "map[string]interface {}")
+    for key in keys:
+        if not isinstance(key, str):
+            raise _unlike(key, "string")
     node: Any = table
     for key in keys:
         if not isinstance(node, dict):
-            from lang.expr import values
-
-            raise values.conversion(node, "map[string]interface {}")
+            raise _unlike(node, "map[string]interface {}")
         if key not in node:
             return default
         node = node[key]

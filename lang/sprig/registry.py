@@ -14,6 +14,10 @@ from typing import Any
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 
+# What a function raises of Python's own when it is given what its signature does not say.
+ESCAPES = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RecursionError)
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """One function. `rest`: the kind of all further arguments, None where there are none."""
@@ -28,7 +32,10 @@ class Function:
         if len(arguments) < least or (self.rest is None and len(arguments) > least):
             text = f"invalid number of arguments: expected {least}, got {len(arguments)}"
             raise LangError(ErrorKind.TYPE, text)
-        return self.call(*arguments)
+        try:
+            return self.call(*arguments)
+        except ESCAPES:
+            raise LangError(ErrorKind.TYPE, "invalid argument") from None
 
 
 Table = Mapping[str, Function]
