@@ -141,7 +141,9 @@ def test_merging_changes_neither_input_and_twice_is_once(base: Any, patch: Any) 
     assert sorted(again["containers"], key=str) == sorted(once["containers"], key=str)
 
 
-KEYS = st.text("abcd1-_é ", min_size=1, max_size=5).filter(lambda key: not key.lstrip("-").isdigit())
+KEYS = st.text("abcd1-_é ", min_size=1, max_size=5).filter(
+    lambda key: not key.lstrip("-").isdigit()
+)
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
