@@ -8,6 +8,7 @@ the core knew when they were decided is in the cluster.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ from kube.errors import Invalid, KubeError, NotFound
 if TYPE_CHECKING:
     from engine.runtime.actor import Actor
 
-PAUSE = 0.1  # seconds between two writes of one workflow, so that bursts become one
+PAUSE, MOST_PAUSE = 0.1, 3.0
+"""Seconds between two writes of one workflow, so that bursts become one."""
+SHARE = 4.0  # pauses are at least so many times as long as a write takes
 OWN_WRITES = 64  # remembered resource versions
 LARGE = 700 * 1024  # bytes of plain node table; beyond it is compressed
 RETRY = 1.0
@@ -42,6 +45,8 @@ class StatusWriter:
         self._task: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
         self._again = False
+        self._next = 0.0  # when the next write may begin, in the loop's time
+        self._hurry = asyncio.Event()
         self._waiting: list[Decision] = []
         self._rows: dict[str, Any] = {}  # unwritten ones, whole
         self._labels: dict[str, str] = {}  # unwritten ones
@@ -63,19 +68,33 @@ class StatusWriter:
         self._waiting.append(decision)
 
     def schedule(self) -> None:
-        """Write soon, in the background."""
+        """Write soon, in the background: at once after a quiet time, and at the end."""
         self._again = True
+        run = self._actor.run
+        if run is not None and run.finished:
+            self._hurry.set()
         if self._task is None or self._task.done():
             self._task = self._context.spawn(self._loop(), f"status {self._actor.key}")
 
     async def _loop(self) -> None:
+        clock = asyncio.get_running_loop().time
         while self._again:
+            await self._paused(self._next - clock())
             self._again = False
-            if not await self._try():
+            began = clock()
+            if await self._try():
+                # A status that takes long to write is written more rarely.
+                self._next = clock() + min(MOST_PAUSE, max(PAUSE, SHARE * (clock() - began)))
+            else:
                 self._again = True
-                await asyncio.sleep(RETRY)
-            elif self._again:
-                await asyncio.sleep(PAUSE)
+                self._hurry.clear()
+                self._next = clock() + RETRY
+
+    async def _paused(self, seconds: float) -> None:
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._hurry.wait()
 
     async def _try(self) -> bool:
         try:
