@@ -94,7 +94,7 @@ def _failure(status: dict[str, Any], main: Collection[str]) -> tuple[str, str]:
 
 def _succeeded(container: ContainerStatus) -> bool:
     ended = (container.get("state") or {}).get("terminated")
-    return bool(ended) and not ended.get("exitCode")
+    return ended is not None and not ended.get("exitCode")
 
 
 def _rank(name: str, inits: Collection[str], main: Collection[str]) -> int:
