@@ -169,7 +169,8 @@ class EmitEvent:
 class EmitMetric:
     """One sample of a `metrics.prometheus` block, everything substituted.
 
-    `kind` is counter, gauge or histogram; `operation` Set, Add or Sub (gauges).
+    `kind` is counter, gauge or histogram; `operation` Set, Add or Sub (gauges). With `since` it is
+    a real-time gauge: the seconds since that moment, until a sample without `since` comes.
     """
 
     kind: str
@@ -179,6 +180,7 @@ class EmitMetric:
     value: float
     operation: str = "Set"
     buckets: tuple[float, ...] = ()
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

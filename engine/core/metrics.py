@@ -1,4 +1,4 @@
-"""`metrics.prometheus` blocks: samples when a node or the workflow is over.
+"""`metrics.prometheus` blocks: samples when a node or the workflow is over, and live gauges.
 
 A metric that cannot be computed never fails anything: the condition `MetricsError` tells.
 """
@@ -6,6 +6,7 @@ A metric that cannot be computed never fails anything: the condition `MetricsErr
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.core import values
@@ -17,32 +18,67 @@ from engine.core.work import Call
 from lang import govaluate, strconv, tags
 from lang.errors import LangError
 
+_OFFERED = ("workflow.duration", "duration")
+"""What a real-time gauge can show: seconds since the workflow or the node began."""
 
-def of_workflow(run: Run) -> None:
-    """The workflow is over: emit its own metrics."""
+
+def workflow_started(run: Run) -> None:
+    """The workflow begins: its real-time gauges do, too."""
     block = values.mapping(run.spec.get("metrics"))
     if block:
-        scope = dict(run.globals)
-        scope["status"] = run.phase.value
-        scope["duration"] = run.globals.get("workflow.duration", "0")
-        for resource, seconds in run.resources_duration.items():
-            scope[f"resourcesDuration.{resource}"] = str(seconds)
-            scope[f"workflow.resourcesDuration.{resource}"] = str(seconds)
-        _emit_all(run, block, scope)
+        _emit_live(run, block, {**run.globals, "status": "Pending", "duration": "0"}, None)
+
+
+def node_started(run: Run, call: Call, node: Node) -> None:
+    """A node has been made: the real-time gauges of its template begin."""
+    block = _block(call)
+    if block:
+        _emit_live(run, block, _scope(run, call, node), node)
+
+
+def of_workflow(run: Run) -> None:
+    """The workflow is over: emit its own metrics, in the variables of its entrypoint."""
+    block = values.mapping(run.spec.get("metrics"))
+    if not block:
+        return
+    entry = run.nodes.get(run.name)
+    scope: dict[str, Any] = {**run.globals, "status": run.phase.value}
+    if entry is not None:
+        scope |= _of_node(run, entry)
+        for parameter in (entry.inputs or {}).get("parameters") or ():
+            scope[f"inputs.parameters.{parameter['name']}"] = values.text(parameter["value"])
+    for resource, seconds in run.resources_duration.items():
+        scope[f"resourcesDuration.{resource}"] = str(seconds)
+        scope[f"workflow.resourcesDuration.{resource}"] = str(seconds)
+    _emit_all(run, block, scope)
 
 
 def of_node(run: Run, call: Call, node: Node) -> None:
-    """A node is over: emit the metrics of its template. Attempts of a retry emit none."""
-    if call.template is None or call.retried:
-        return
-    block = values.mapping(call.template.raw.get("metrics"))
+    """A node is over: emit the metrics of its template. The last attempt of a retry emits none:
+    the Retry node does."""
+    block = None if call.retried else _block(call)
     if block:
         _emit_all(run, block, _scope(run, call, node))
 
 
+def of_attempt(run: Run, call: Call, attempt: Node) -> None:
+    """An attempt was bad, and another one follows."""
+    block = _block(call)
+    if block:
+        _emit_all(run, block, _scope(run, call, attempt))
+
+
+def _block(call: Call) -> Mapping[str, Any] | None:
+    return None if call.template is None else call.template.raw.get("metrics")
+
+
 def _scope(run: Run, call: Call, node: Node) -> dict[str, Any]:
-    scope = {**run.globals, **call.variables}
-    scope["status"] = node.phase.value
+    return {**run.globals, **call.variables, **_of_node(run, node)}
+
+
+def _of_node(run: Run, node: Node) -> dict[str, Any]:
+    scope = {"status": node.phase.value, "duration": "0"}
+    scope |= {"resourcesDuration.cpu": "0", "resourcesDuration.memory": "0"}
     if node.started_at is not None:
         until = node.finished_at if node.finished_at is not None else run.now
         scope["duration"] = f"{until - node.started_at:.6f}"
@@ -64,20 +100,48 @@ def _scope(run: Run, call: Call, node: Node) -> dict[str, Any]:
 
 def _emit_all(run: Run, block: Mapping[str, Any], scope: Mapping[str, Any]) -> None:
     for metric in block.get("prometheus") or ():
-        if values.mapping(metric.get("gauge")).get("realtime"):
-            continue
         try:
             sample = _sample(metric, scope)
         except (CoreError, LangError) as error:
-            run.conditions["MetricsError"] = {
-                "type": "MetricsError",
-                "status": "True",
-                "message": error.message,
-            }
-            run.head_dirty = True
+            _failed(run, error.message)
             continue
         if sample is not None:
             run.decide(sample)
+
+
+def _emit_live(
+    run: Run, block: Mapping[str, Any], scope: Mapping[str, Any], node: Node | None
+) -> None:
+    for metric in block.get("prometheus") or ():
+        if not values.mapping(metric.get("gauge")).get("realtime"):
+            continue
+        try:
+            sample = _live(run, metric, scope, node)
+        except (CoreError, LangError) as error:
+            _failed(run, error.message)
+            continue
+        if sample is not None:
+            run.decide(sample)
+
+
+def _live(
+    run: Run, metric: Mapping[str, Any], scope: Mapping[str, Any], node: Node | None
+) -> EmitMetric | None:
+    text = str(metric["gauge"].get("value") or "")
+    if not (text.startswith("{{") and text.endswith("}}")):
+        raise CoreError("real time metrics can only be used with metric variables")
+    name = text.removeprefix("{{").removesuffix("}}").strip()
+    since = run.started_at if name == "workflow.duration" or node is None else node.started_at
+    if name not in _OFFERED or (name == "duration" and node is None) or since is None:
+        raise CoreError(f"'{name}' is not available as a real time metric")
+    sample = _sample(metric, scope)
+    return None if sample is None else replace(sample, since=since)
+
+
+def _failed(run: Run, message: str) -> None:
+    condition = {"type": "MetricsError", "status": "True", "message": message}
+    run.conditions["MetricsError"] = condition
+    run.head_dirty = True
 
 
 def _sample(metric: Mapping[str, Any], scope: Mapping[str, Any]) -> EmitMetric | None:

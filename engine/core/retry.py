@@ -10,7 +10,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from engine.core import expressions, hooks, memo, parallelism, settle, table, timers, values
+from engine.core import (
+    expressions,
+    hooks,
+    memo,
+    metrics,
+    parallelism,
+    settle,
+    table,
+    timers,
+    values,
+)
 from engine.core.errors import CoreError
 from engine.core.expressions import Site
 from engine.core.frames import RetryFrame
@@ -71,7 +81,8 @@ def attempt(run: Run, frame: RetryFrame) -> Call | None:
     if run.nodes[frame.node_id].completed:
         return None
     if run.shutdown is not Shutdown.NONE and _shut_down(run, call):
-        end(run, frame, Phase.FAILED, f"Stopped with strategy '{run.shutdown.value}'")
+        last = run.nodes[frame.attempts[-1]].phase if frame.attempts else Phase.FAILED
+        end(run, frame, last, f"Stopped with strategy '{run.shutdown.value}'")
         return None
     name = f"{call.name}({len(frame.attempts)})"
     node_id = table.identify(run, name)
@@ -80,6 +91,20 @@ def attempt(run: Run, frame: RetryFrame) -> Call | None:
         if full is not None:
             parallelism.park(run, full, Attempt(frame))
             return None
+        if frame.attempts:
+            metrics.of_attempt(run, call, run.nodes[frame.attempts[-1]])
+    again = _call(run, frame, name, node_id)
+    frame.attempts.append(node_id)
+    frame.current = again
+    node = run.nodes[frame.node_id]
+    if node.message.startswith("Backoff for "):
+        table.move(run, node, Phase.RUNNING)
+    return again
+
+
+def _call(run: Run, frame: RetryFrame, name: str, node_id: str) -> Call:
+    """The call of an attempt: like the retried one, with a name of its own."""
+    call = frame.call
     again = Call(
         name=name,
         reference=call.reference,
@@ -104,11 +129,6 @@ def attempt(run: Run, frame: RetryFrame) -> Call | None:
     again.node_id = node_id
     again.max_until = _max_until(run, frame)
     again.avoid = _avoid(run, frame)
-    frame.attempts.append(node_id)
-    frame.current = again
-    node = run.nodes[frame.node_id]
-    if node.message.startswith("Backoff for "):
-        table.move(run, node, Phase.RUNNING)
     return again
 
 

@@ -57,7 +57,10 @@ def settle(run: Run, call: Call, node: Node) -> None:
 def track(run: Run, call: Call, node: Node) -> None:
     """Count an active child of its flow."""
     call.node_id = node.id
+    known = node.id in run.calls or node.id in run.adopted
     run.calls[node.id] = call
+    if not known and not call.retried:
+        metrics.node_started(run, call, node)
     if node.type in COUNTED and not call.counted:
         call.counted = True
         adopted = node.id in run.adopted

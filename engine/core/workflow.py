@@ -19,6 +19,7 @@ from engine.core import (
     hooks,
     locks,
     merging,
+    metrics,
     timers,
     values,
     variables,
@@ -236,6 +237,7 @@ def _start(run: Run) -> None:
 
 def _announce(run: Run) -> None:
     run.decide(EmitEvent(EventType.NORMAL, "WorkflowRunning", "Workflow Running"))
+    metrics.workflow_started(run)
     budget = run.pod_spec_parts.get("podDisruptionBudget")
     if budget:
         run.decide(CreateDisruptionBudget(volumes.disruption_budget(run, budget)))

@@ -6,6 +6,8 @@ the life of the process; a sample that does not fit is refused and changes nothi
 
 from __future__ import annotations
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from engine.core.decisions import EmitMetric
@@ -14,6 +16,7 @@ REGISTRY = CollectorRegistry()
 """Served beside the process's own metrics."""
 
 Metric = Counter | Gauge | Histogram
+_live: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
 _known: dict[str, tuple[tuple[str, str, tuple[str, ...]], Metric]] = {}
 
 
@@ -39,9 +42,23 @@ def emit(sample: EmitMetric) -> None:
         case Gauge() if sample.operation == "Sub":
             metric.dec(sample.value)
         case Gauge():
-            metric.set(sample.value)
+            _set(metric, sample)
         case Histogram():
             metric.observe(sample.value)
+
+
+def _set(gauge: Gauge, sample: EmitMetric) -> None:
+    """Give a gauge its value: a fixed one, or (real-time) the seconds since a moment."""
+    shown = (sample.name, sample.labels)
+    since, value = sample.since, sample.value
+    if since is not None:
+        _live.add(shown)
+        gauge.set_function(lambda: time.time() - since)
+    elif shown in _live:
+        # A gauge that has had a function keeps one.
+        gauge.set_function(lambda: value)
+    else:
+        gauge.set(value)
 
 
 def _made(sample: EmitMetric, names: tuple[str, ...]) -> Metric:
