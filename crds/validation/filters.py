@@ -7,7 +7,7 @@ from typing import Any
 
 from crds.validation import events_shared as shared
 from crds.validation.report import Report, Site
-from lang import regex
+from lang import govaluate, regex
 from lang.errors import LangError
 
 Json = dict[str, Any]
@@ -42,6 +42,10 @@ def check(report: Report, site: Site, dependency: Json) -> None:
 
 def _check_expression(report: Report, site: Site, written: Json) -> None:
     shared.require(report, site, written, ("expr", "fields"))
+    try:
+        govaluate.compile_expr(str(written.get("expr") or "true"))
+    except LangError as error:
+        report.add(site.below("expr"), f"'{written.get('expr')}': {error.message}")
     for index, field in enumerate(written.get("fields") or []):
         shared.require(report, site.below("fields", index), field, ("path", "name"))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
+from crds.validation.sensor import validate_sensor
 from events.bus.contract import BusError
 from events.buses import Buses, BusKey
 from events.conditions import Condition, StatusWriter
@@ -124,8 +126,10 @@ class SensorController(Service):
         sensor, obj = self._sensors.get(key), self._objects.get(key)
         if sensor is None or obj is None:
             return
-        dependencies = "; ".join(sensor.dependency_problems)
-        triggers = "; ".join(sensor.problems)
+        checked = [str(each) for each in validate_sensor(obj, strict=False)]
+        ours = [each for each in checked if each.startswith("spec.dependencies")]
+        dependencies = _joined(sensor.dependency_problems, ours)
+        triggers = _joined(sensor.problems, [each for each in checked if each not in ours])
         bus_key = (sensor.namespace, sensor.bus)
         if not self._buses.exists(*bus_key):
             bus_problem = f"spec.eventBusName: EventBus {sensor.bus!r} does not exist"
@@ -141,6 +145,14 @@ class SensorController(Service):
             else _finding("Deployed", "InvalidSpec", dependencies or triggers),
         ]
         await self._status.write(obj, conditions, self._services.clock.now())
+
+
+def _joined(found: Iterable[str], checked: Iterable[str]) -> str:
+    """All problems, each field once: what compiling said of it comes first."""
+    by_field: dict[str, str] = {}
+    for problem in (*found, *checked):
+        by_field.setdefault(problem.partition(":")[0], problem)
+    return "; ".join(by_field.values())
 
 
 def _finding(kind: str, reason: str, problem: str) -> Condition:

@@ -163,6 +163,11 @@ class SourceController(Service):
         expression = ((spec.get("filter") or {}).get("expression") or "").strip()
         if event.kind in _NO_FILTER:
             expression = ""
+        try:
+            passing = EventFilter(expression) if expression else None
+        except LangError as error:
+            field = f"{_path(event)}.filter.expression"
+            raise SourceError(field, error.message, "InvalidSpec") from None
         return SourceContext(
             namespace=namespace,
             source=meta["name"],
@@ -173,7 +178,7 @@ class SourceController(Service):
             bus=bus,
             bus_prefix=self._buses.prefix(namespace, bus_name),
             services=self._services,
-            filter=EventFilter(expression) if expression else None,
+            filter=passing,
         )
 
     async def _set(self, known: _Object, event: _Event, condition: Condition) -> None:
