@@ -34,6 +34,17 @@ _STORES = {
 }
 
 
+_COMPLETE = {
+    "s3": ("endpoint", "bucket", "key"),
+    "gcs": ("bucket", "key"),
+    "oss": ("endpoint", "bucket", "key"),
+    "azure": ("endpoint", "container", "blob"),
+    "hdfs": ("addresses", "path"),
+    "artifactory": ("url",),
+}
+"""What a location must say to be one."""
+
+
 def resolve_repository(run: Run) -> Json | None:
     """The repository of this workflow, with where it came from. Raises CoreError."""
     reference = run.spec.get("artifactRepositoryRef")
@@ -144,17 +155,30 @@ def _output(run: Run, body: Json, artifact: Mapping[str, Any], pod_name: str) ->
     if binding.has_location(artifact):
         return dict(artifact)
     found = dict(artifact)
-    own = {k: v for k, v in (body.get("archiveLocation") or {}).items() if k in binding.LOCATIONS}
+    own = archive_location(body)
+    if own is not None:
+        kind, place = own
+        field = _STORES[kind][2]
+        found[kind] = {**place, field: posixpath.join(str(place[field]), file_name(found))}
+        return found
     kind, store = _store(run)
-    if not kind and not own:
+    if not kind:
         raise CoreError(
             f"controller is not configured with a default archive location for {found['name']}"
         )
-    kind = kind or next(iter(own))
-    field = _STORES.get(kind, ("", "", "key"))[2]
+    field = _STORES[kind][2]
     key = posixpath.join(_key(run, kind, store, pod_name), file_name(found))
     found[kind] = {field: key}
     return found
+
+
+def archive_location(body: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The template's own `archiveLocation`: store and place. One that does not say all of where
+    it is (bucket, endpoint, key) counts as none."""
+    for kind, place in values.mapping(body.get("archiveLocation")).items():
+        if kind in _COMPLETE and all(values.mapping(place).get(each) for each in _COMPLETE[kind]):
+            return kind, place
+    return None
 
 
 def _store(run: Run) -> tuple[str, Mapping[str, Any]]:
@@ -186,12 +210,11 @@ def file_name(artifact: Mapping[str, Any]) -> str:
 def whole(run: Run, body: Mapping[str, Any], artifact: Mapping[str, Any]) -> Json:
     """An artifact with bucket, endpoint and credentials of its repository filled in."""
     found = dict(artifact)
-    own = values.mapping(body.get("archiveLocation"))
     for kind in _STORES:
         location = found.get(kind)
         if location is None or location.get("bucket") or location.get("container"):
             continue
-        store = {**values.mapping(repository(run).get(kind)), **values.mapping(own.get(kind))}
+        store = values.mapping(repository(run).get(kind))
         drop = ("keyFormat", "keyPrefix", "blobNameFormat", "pathFormat", "key")
         found[kind] = {k: v for k, v in store.items() if k not in drop} | dict(location)
     return found

@@ -53,8 +53,7 @@ def observe(run: Run, call: Call, node: Node) -> None:
 def completed(run: Run, call: Call, node: Node) -> None:
     """The node is fulfilled: fire what is left, then report when the last hook is over."""
     slot_ = call.hooks
-    if slot_ is None or (node.phase is Phase.SKIPPED and call.caller is Caller.STEP):
-        # The reference forgets the hooks of a step that was skipped, but not those of a task.
+    if slot_ is None or _is_forgotten(call, node):
         run.agenda.append(Settled(call))
         return
     observe(run, call, node)
@@ -68,6 +67,14 @@ def completed(run: Run, call: Call, node: Node) -> None:
             _fire(run, call, node, exit_hook, name, on_exit=True)
     slot_.done = True
     _report(run, slot_)
+
+
+def _is_forgotten(call: Call, node: Node) -> bool:
+    """The reference forgets the hooks of a step (not: of a task) that was skipped, or that could
+    not be executed at all: its group is over then."""
+    if call.caller is not Caller.STEP:
+        return False
+    return node.phase is Phase.SKIPPED or bool(call.error) or call.timed_out
 
 
 def over(run: Run, slot_: HookSlot) -> None:
@@ -97,7 +104,7 @@ def _holds(run: Run, call: Call, node: Node, hook: HookSpec) -> bool:
 
 
 def _scope(run: Run, flow: Flow, call: Call, node: Node) -> FlowScope:
-    return FlowScope(run, flow, own=(call.key, Result(node.id)))
+    return FlowScope(run, flow, extra=call.item, own=(call.key, Result(node.id)))
 
 
 class _OwnOutputs(FlowScope):
@@ -105,9 +112,9 @@ class _OwnOutputs(FlowScope):
 
     __slots__ = ("_own_name",)
 
-    def __init__(self, run: Run, flow: Flow, own: tuple[str, Result]) -> None:
-        super().__init__(run, flow, own=own)
-        self._own_name = f"{self._prefix}{own[0]}."
+    def __init__(self, run: Run, flow: Flow, call: Call, node: Node) -> None:
+        super().__init__(run, flow, extra=call.item, own=(call.key, Result(node.id)))
+        self._own_name = f"{self._prefix}{call.key}."
 
     def __getitem__(self, name: str) -> Any:
         if name.startswith(self._own_name):
@@ -136,8 +143,7 @@ def _fire(
         on_exit=on_exit or call.on_exit,
     )
     slot_.running += 1
-    own = (call.key, Result(node.id))
-    scope = _OwnOutputs(run, flow, own) if on_exit else FlowScope(run, flow, own=own)
+    scope = _OwnOutputs(run, flow, call, node) if on_exit else _scope(run, flow, call, node)
     given = hook.arguments or (workflow_arguments(run) if on_exit else Arguments())
     try:
         arguments.render(run, hook_call, given, scope, strict=())

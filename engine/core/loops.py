@@ -113,7 +113,8 @@ def _call(run: Run, loop: LoopFrame, index: int) -> Call:
     member = loop.items[index]
     name = items.node_name(loop.name, index, member)
     in_dag = isinstance(flow, DagFrame)
-    scope = FlowScope(run, flow, extra=member.variables(), only=loop.only)
+    variables = member.variables()
+    scope = FlowScope(run, flow, extra=variables, only=loop.only)
     call = Call(
         name=name,
         reference=spec.reference,
@@ -131,6 +132,7 @@ def _call(run: Run, loop: LoopFrame, index: int) -> Call:
     )
     call.hooks = hooks.item_slot(call, spec) if in_dag else hooks.slot(call, spec)
     call.index = index
+    call.item = variables
     if table.existing(run, name) is not None and run.nodes[table.identify(run, name)].fulfilled:
         return call
     try:

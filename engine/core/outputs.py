@@ -22,13 +22,37 @@ _ABSENT = "an absent optional (skipped/omitted node output with no default)"
 def of_flow(declared: Mapping[str, Any], scope: Mapping[str, Any]) -> Json | None:
     """The outputs of a steps or DAG template. Raises CoreError where one has no value."""
     found: Json = {}
-    parameters = [_parameter(p, scope) for p in declared.get("parameters") or ()]
+    parameters = [
+        _parameter(_named(_with_default(p, scope), scope), scope)
+        for p in declared.get("parameters") or ()
+    ]
     if parameters:
         found["parameters"] = parameters
-    artifacts = [a for raw in declared.get("artifacts") or () if (a := _artifact(raw, scope))]
+    artifacts = [
+        found_
+        for raw in declared.get("artifacts") or ()
+        if (found_ := _artifact(_named(raw, scope), scope))
+    ]
     if artifacts:
         found["artifacts"] = artifacts
     return found or None
+
+
+def _named(raw: Mapping[str, Any], scope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The output with tags in its global name filled in."""
+    name = str(raw.get("globalName") or "")
+    if "{{" not in name:
+        return raw
+    return {**raw, "globalName": tags.render(name, scope, allow_unresolved=True)}
+
+
+def _with_default(raw: Mapping[str, Any], scope: Mapping[str, Any]) -> Mapping[str, Any]:
+    source = values.mapping(raw.get("valueFrom"))
+    default = values.text(source["default"]) if source.get("default") is not None else ""
+    if "{{" not in default:
+        return raw
+    text = tags.render(default, scope, allow_unresolved=True)
+    return {**raw, "valueFrom": {**source, "default": text}}
 
 
 def _parameter(raw: Mapping[str, Any], scope: Mapping[str, Any]) -> Json:

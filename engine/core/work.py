@@ -99,6 +99,8 @@ class Call:
     variables: dict[str, Any] = field(default_factory=dict)
     index: int = 0
     """Its place in a loop."""
+    item: Mapping[str, Any] | None = None
+    """The variables of its item there; its hooks see them too."""
     skip: str = ""
     """It is not to run at all: the message of its Skipped node."""
     error: str = ""

@@ -23,7 +23,7 @@ import yaml as yaml_files
 
 from crds import retrying
 from crds.operations import OperationError
-from engine.core import project
+from engine.core import artifacts, project
 from engine.core.advance import advance
 from engine.core.decisions import (
     AcquireLocks,
@@ -73,7 +73,6 @@ REPOSITORY = {
         "secretKeySecret": {"name": "s3", "key": "s"},
     }
 }
-PARAMETER = {"workflows.argoproj.io/configmap-type": "Parameter"}
 START = 1_772_000_000.0
 STARTING = 0.05
 """Seconds from a pod's creation to its running."""
@@ -161,11 +160,7 @@ class Case:
         library = Library(
             self._by_name("WorkflowTemplate"),
             self._by_name("ClusterWorkflowTemplate"),
-            {
-                name: config_map
-                for name, config_map in self._by_name("ConfigMap").items()
-                if PARAMETER.items() <= (config_map["metadata"].get("labels") or {}).items()
-            },
+            self._by_name("ConfigMap"),
         )
         config = Config(artifact_repository=REPOSITORY, images=IMAGES)
         return Submitted(workflow, library, config)
@@ -251,7 +246,8 @@ class Case:
         if problem:
             self.later(LeafRefused(leaf.node_id, problem))
             return
-        self.shown[leaf.pod_name] = _shown(leaf)
+        repository = (self.run.artifact_repository or {}).get("artifactRepository") or {}
+        self.shown[leaf.pod_name] = _shown(leaf, repository)
         pod = Pod(leaf, self._rule(leaf), self.now)
         self.pods[leaf.pod_name] = pod
         active = [p for p in self.pods.values() if not p.over]
@@ -578,7 +574,7 @@ _CONTAINER_FIELDS = (
 )  # fmt: skip
 
 
-def _shown(leaf: StartLeaf) -> Json:
+def _shown(leaf: StartLeaf, repository: Json) -> Json:
     """A pod as the cases show it, with the defaults an API server adds."""
     assert leaf.pod is not None
     metadata, spec = leaf.pod["metadata"], leaf.pod["spec"]
@@ -591,7 +587,7 @@ def _shown(leaf: StartLeaf) -> Json:
     if spec.get("initContainers"):
         found["initContainers"] = {c["name"]: _shown_container(c) for c in spec["initContainers"]}
     volumes = [_shown_volume(v) for v in spec.get("volumes") or ()]
-    volumes += _credentials(leaf)
+    volumes += _credentials(leaf, repository)
     if volumes:
         found["volumes"] = sorted(volumes, key=lambda v: v["name"])
     found |= {key: spec[key] for key in _POD_FIELDS if spec.get(key)}
@@ -615,21 +611,45 @@ def _shown_volume(volume: Json) -> Json:
     return found
 
 
-def _credentials(leaf: StartLeaf) -> list[Json]:
+_STORES = ("s3", "gcs", "oss", "azure", "artifactory", "hdfs", "git")
+
+
+def _credentials(leaf: StartLeaf, repository: Json) -> list[Json]:
     """The recorded engine mounts a store's keys into pods that use it; ours hands out signed
     addresses instead. The comparison shows what it would have mounted."""
-    uses = any(a.get("s3") for a in (*leaf.capture.artifacts, *leaf.capture.inputs))
     declared = [
-        a
+        artifact
         for block in (leaf.template.get("inputs"), leaf.template.get("outputs"))
-        for a in (block or {}).get("artifacts") or ()
-        if not any(a.get(k) for k in ("raw", "http", "git"))
+        for artifact in (block or {}).get("artifacts") or ()
     ]
-    if not (uses or declared or leaf.capture.archive_logs):
-        return []
-    items = [{"key": "a", "path": "a"}, {"key": "s", "path": "s"}]
-    secret = {"secretName": "s3", "items": items, "defaultMode": 420}
-    return [{"name": "s3", "secret": secret}]
+    places = [artifact.get(kind) or {} for artifact in declared for kind in _STORES]
+    if leaf.capture.archive_logs or not all(map(_is_located, declared)):
+        own = artifacts.archive_location(leaf.template)
+        stores = repository if own is None else dict([own])
+        places += [stores.get(kind) or {} for kind in _STORES]
+    secrets: dict[str, dict[str, None]] = {}
+    for place in places:
+        for field_, secret in place.items():
+            if field_.endswith("Secret") and isinstance(secret, dict):
+                secrets.setdefault(secret["name"], {})[secret["key"]] = None
+    return [
+        {
+            "name": name,
+            "secret": {
+                "secretName": name,
+                "items": [{"key": key, "path": key} for key in keys],
+                "defaultMode": 420,
+            },
+        }
+        for name, keys in secrets.items()
+    ]
+
+
+def _is_located(artifact: Json) -> bool:
+    """Whether an artifact says all of where it lies, so that no repository is needed."""
+    if any(artifact.get(kind) for kind in ("raw", "http", "git")):
+        return True
+    return any((artifact.get(kind) or {}).get("bucket") for kind in _STORES)
 
 
 def node_of(row: Json, names: dict[str, str]) -> Json:
