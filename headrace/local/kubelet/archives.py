@@ -64,8 +64,46 @@ def _untar(part: Path, folder: Path, most: int) -> bool:
             total += max(0, member.size)
             if total > most:
                 raise OSError(f"it unpacks to more than {most} bytes")
-            tar.extract(member, folder, filter="data")
+            _extract(tar, member, folder)
     return True
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write one entry below `folder`: files, folders and links that stay inside, no owners.
+
+    The standard library's own filter is not in every Python 3.11.
+    """
+    root = folder.resolve()
+    path = root / member.name.lstrip("/")
+    if ".." in path.parts or not path.parent.resolve().is_relative_to(root):
+        raise tarfile.TarError(f"{member.name!r} would be outside of the target")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if member.isdir():
+        path.mkdir(mode=0o755, exist_ok=True)
+    elif member.issym():
+        end = (path.parent / member.linkname).resolve()
+        if os.path.isabs(member.linkname) or not end.is_relative_to(root):
+            raise tarfile.TarError(f"{member.name!r} is a link to outside of the target")
+        path.symlink_to(member.linkname)
+    elif member.islnk():
+        end = (root / member.linkname).resolve()
+        if not end.is_relative_to(root):
+            raise tarfile.TarError(f"{member.name!r} is a link to outside of the target")
+        path.hardlink_to(end)
+    elif member.isfile():
+        _write(tar, member, path)
+    else:
+        raise tarfile.TarError(f"{member.name!r} is no file, folder or link")
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    content = tar.extractfile(member)
+    assert content is not None
+    path.unlink(missing_ok=True)
+    with content, path.open("xb") as written:
+        shutil.copyfileobj(content, written)
+    path.chmod(member.mode & 0o755 | 0o600)
+    os.utime(path, (member.mtime, member.mtime))
 
 
 def _unzip(part: Path, folder: Path, most: int) -> bool:
