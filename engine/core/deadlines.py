@@ -28,7 +28,7 @@ def workflow_expired(run: Run) -> None:
         if not waiting.call.on_exit:
             moment = values.rfc3339(run.deadline)
             message = f"retry exceeded workflow deadline {moment}"
-            retry.end(run, waiting, Phase.FAILED, message)
+            retry.end(run, waiting, retry.last_phase(run, waiting), message)
 
 
 def node_expired(run: Run, node_id: str) -> None:

@@ -81,8 +81,7 @@ def attempt(run: Run, frame: RetryFrame) -> Call | None:
     if run.nodes[frame.node_id].completed:
         return None
     if run.shutdown is not Shutdown.NONE and _shut_down(run, call):
-        last = run.nodes[frame.attempts[-1]].phase if frame.attempts else Phase.FAILED
-        end(run, frame, last, f"Stopped with strategy '{run.shutdown.value}'")
+        end(run, frame, last_phase(run, frame), f"Stopped with strategy '{run.shutdown.value}'")
         return None
     name = f"{call.name}({len(frame.attempts)})"
     node_id = table.identify(run, name)
@@ -345,6 +344,11 @@ def is_transient(message: str, pattern: str = "") -> bool:
     if _TRANSIENT.search(message):
         return True
     return bool(pattern and re.search(pattern, message))
+
+
+def last_phase(run: Run, frame: RetryFrame) -> Phase:
+    """The phase a Retry node ends with when nothing more is tried."""
+    return run.nodes[frame.attempts[-1]].phase if frame.attempts else Phase.FAILED
 
 
 def end(

@@ -28,7 +28,7 @@ def request(run: Run, strategy: Shutdown) -> None:
             suspend.end(run, call, Phase.FAILED, message)
     for frame in list(run.retries.values()):
         if _hit(run, frame.call):
-            retry.end(run, frame, Phase.FAILED, message)
+            retry.end(run, frame, retry.last_phase(run, frame), message)
     for call in list(run.holders.values()):
         node = run.nodes.get(call.node_id)
         if _hit(run, call) and not call.granted and node is not None:

@@ -18,6 +18,10 @@ LEAF = {"name": "w", "container": {"image": "alpine", "command": ["true"]}}
 RETRIED = {**LEAF, "name": "r", "retryStrategy": {"limit": 1}}
 INNER = {"name": "s", "steps": [[{"name": "a", "template": "w"}], [{"name": "b", "template": "w"}]]}
 LOOPED = {"withItems": [1, 2, 3]}
+HOOKS = [
+    {"exit": {"template": "w"}},
+    {"seen": {"template": "w", "expression": "true"}, "exit": {"template": "s"}},
+]
 
 
 @st.composite
@@ -38,6 +42,8 @@ def dags(draw: st.DrawFn) -> tuple[dict[str, Any], frozenset[str]]:
             task |= LOOPED
         if draw(st.integers(0, 5)) == 0:
             task["when"] = draw(st.sampled_from(["1 == 1", "1 == 2"]))
+        if draw(st.integers(0, 4)) == 0:
+            task["hooks"] = draw(st.sampled_from(HOOKS))
         tasks.append(task)
     main: dict[str, Any] = {"name": "main", "dag": {"tasks": tasks}}
     limit = draw(st.sampled_from([None, 1, 2]))
