@@ -23,7 +23,7 @@ import yaml as yaml_files
 
 from crds import retrying
 from crds.operations import OperationError
-from engine.core import artifacts, project
+from engine.core import project
 from engine.core.advance import advance
 from engine.core.decisions import (
     AcquireLocks,
@@ -41,7 +41,6 @@ from engine.core.facts import (
     Fact,
     ImageDefaults,
     LeafChanged,
-    LeafOutputs,
     LeafRefused,
     Library,
     MemoFound,
@@ -56,11 +55,10 @@ from engine.core.facts import (
 from engine.core.phases import NodeType, Phase, Shutdown
 from engine.core.rebuild import rebuild
 from engine.core.run import Run
-from engine.executors import podstate
-from engine.runtime import podfacts
 from engine.runtime.locks import LimitUnknown, LockTable
 from lang import selector, yaml
 from lang.errors import LangError
+from tests.oracles import workflow_pods, workflow_shapes
 
 Json = dict[str, Any]
 PATIENCE = 5.0 * 365 * 86400
@@ -83,16 +81,6 @@ IMAGES = {"alpine": SHELL, "busybox": SHELL, "python": ImageDefaults(cmd=("pytho
 
 
 @dataclass
-class Pod:
-    """A pod of the run: what was asked for, and how it will end."""
-
-    leaf: StartLeaf
-    rule: Json
-    started: float
-    over: bool = False
-
-
-@dataclass
 class Case:
     """One case being played."""
 
@@ -101,7 +89,7 @@ class Case:
     queue: list[tuple[float, int, Any]] = field(default_factory=list)
     order: int = 0
     run: Run = field(default_factory=Run)
-    pods: dict[str, Pod] = field(default_factory=dict)
+    pods: dict[str, workflow_pods.Pod] = field(default_factory=dict)
     shown: dict[str, Json] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
     memo: dict[tuple[str, str], tuple[float, Json]] = field(default_factory=dict)
@@ -242,13 +230,13 @@ class Case:
             raise AssertionError(f"no stand-in for {leaf.type}")
         if leaf.pod_name in self.pods and not self.pods[leaf.pod_name].over:
             return
-        problem = _refusal(leaf)
+        problem = workflow_pods.refusal(leaf)
         if problem:
             self.later(LeafRefused(leaf.node_id, problem))
             return
         repository = (self.run.artifact_repository or {}).get("artifactRepository") or {}
-        self.shown[leaf.pod_name] = _shown(leaf, repository)
-        pod = Pod(leaf, self._rule(leaf), self.now)
+        self.shown[leaf.pod_name] = workflow_shapes.shown_pod(leaf, repository)
+        pod = workflow_pods.Pod(leaf, self._rule(leaf), self.now)
         self.pods[leaf.pod_name] = pod
         active = [p for p in self.pods.values() if not p.over]
         self.most = max(self.most, len(active))
@@ -270,7 +258,7 @@ class Case:
             return dict(rule)
         return {}
 
-    def _keep_pending(self, pod: Pod) -> None:
+    def _keep_pending(self, pod: workflow_pods.Pod) -> None:
         waiting = {
             "reason": pod.rule.get("reason") or "",
             "message": pod.rule.get("message") or "",
@@ -278,41 +266,41 @@ class Case:
         if waiting["reason"]:
             status = {
                 "phase": "Pending",
-                "containerStatuses": [_container("main", waiting=waiting)],
+                "containerStatuses": [workflow_pods.container_status("main", waiting=waiting)],
             }
             self.at(self.now + STARTING, lambda: self._report(pod, status))
-        deadline = _deadline(pod.leaf)
+        deadline = workflow_pods.deadline(pod.leaf)
         if deadline is not None:
-            self.at(self.now + deadline, lambda: self._end(pod, _deadline_status()))
+            self.at(self.now + deadline, lambda: self._end(pod, workflow_pods.deadline_status()))
 
-    def _running(self, pod: Pod) -> None:
+    def _running(self, pod: workflow_pods.Pod) -> None:
         if pod.over:
             return
-        names = _mains(pod.leaf)
-        states = [_container(name, running=True) for name in names]
+        names = workflow_pods.mains(pod.leaf)
+        states = [workflow_pods.container_status(name, running=True) for name in names]
         init = pod.rule.get("init")
         if init is None:
             self._report(pod, {"phase": "Running", "containerStatuses": states})
         seconds = float(pod.rule.get("seconds", ORDINARY))
-        deadline = _deadline(pod.leaf)
+        deadline = workflow_pods.deadline(pod.leaf)
         if deadline is not None and deadline < seconds:
-            self.at(self.now + deadline, lambda: self._end(pod, _deadline_status()))
+            self.at(self.now + deadline, lambda: self._end(pod, workflow_pods.deadline_status()))
             return
         if pod.rule.get("stage") == "vanish":
             self.at(self.now + seconds, lambda: self._vanish(pod))
             return
-        self.at(self.now + seconds, lambda: self._end(pod, _final_status(pod)))
+        self.at(self.now + seconds, lambda: self._end(pod, workflow_pods.final_status(pod)))
 
-    def _report(self, pod: Pod, status: Json) -> None:
+    def _report(self, pod: workflow_pods.Pod, status: Json) -> None:
         if not pod.over:
-            self.tell(_changed(pod, status))
+            self.tell(workflow_pods.changed(pod, status))
 
-    def _end(self, pod: Pod, status: Json) -> None:
+    def _end(self, pod: workflow_pods.Pod, status: Json) -> None:
         if not pod.over:
             pod.over = True
-            self.tell(_changed(pod, status))
+            self.tell(workflow_pods.changed(pod, status))
 
-    def _vanish(self, pod: Pod) -> None:
+    def _vanish(self, pod: workflow_pods.Pod) -> None:
         if not pod.over:
             pod.over = True
             self.tell(LeafChanged(pod.leaf.node_id, Phase.ERROR, "pod deleted"))
@@ -400,7 +388,7 @@ class Case:
         names = {node_id: row["name"] for node_id, row in nodes.items()}
         found: Json = {
             "workflow": self._workflow(status),
-            "nodes": {row["name"]: node_of(row, names) for row in nodes.values()},
+            "nodes": {row["name"]: workflow_shapes.node_of(row, names) for row in nodes.values()},
         }
         found["pods"] = self.shown
         if "maxConcurrentPods" in self.recorded["expected"]:
@@ -418,7 +406,7 @@ class Case:
         if status.get("message"):
             found["message"] = status["message"]
         if status.get("outputs"):
-            found["outputs"] = _values(status["outputs"].get("parameters"))
+            found["outputs"] = workflow_shapes.values_of(status["outputs"].get("parameters"))
         return found
 
 
@@ -444,251 +432,6 @@ def _options(words: list[str]) -> dict[str, str]:
             found[word] = words[index]
         index += 1
     return found
-
-
-def _mains(leaf: StartLeaf) -> list[str]:
-    block = leaf.template.get("containerSet")
-    if block:
-        return [c["name"] for c in block["containers"]]
-    return ["main"]
-
-
-def _deadline(leaf: StartLeaf) -> float | None:
-    assert leaf.pod is not None
-    seconds = leaf.pod["spec"].get("activeDeadlineSeconds")
-    return None if seconds is None else float(seconds)
-
-
-def _container(name: str, code: int | None = None, **state: Any) -> Json:
-    if "waiting" in state:
-        return {"name": name, "state": {"waiting": state["waiting"]}}
-    if state.get("running"):
-        return {"name": name, "ready": True, "state": {"running": {}}}
-    ended = {"exitCode": code, "reason": state.get("reason") or ("Error" if code else "Completed")}
-    if state.get("message"):
-        ended["message"] = state["message"]
-    return {"name": name, "state": {"terminated": ended}}
-
-
-def _deadline_status() -> Json:
-    return {
-        "phase": "Failed",
-        "reason": "DeadlineExceeded",
-        "message": "Pod was active on the node longer than the specified deadline",
-    }
-
-
-def _final_status(pod: Pod) -> Json:
-    """The status a pod ends with, as its rule says."""
-    rule, names = pod.rule, _mains(pod.leaf)
-    message = rule.get("message") or ""
-    if rule.get("reason") == "Evicted":
-        return {"phase": "Failed", "reason": "Evicted", "message": message}
-    if rule.get("init") is not None:
-        # The recorded pods show 0 for containers that were never started.
-        init = _container("init", int(rule["init"]), message=message)
-        mains = [_container(name, 0) for name in names]
-        return {
-            "phase": "Failed", "initContainerStatuses": [init], "containerStatuses": mains
-        }  # fmt: skip
-    code = int(rule.get("exit") or 0)
-    reason = rule.get("reason") or ""
-    if reason == "OOMKilled":
-        code = code or 137
-    codes = {name: code if name == "main" else 0 for name in names}
-    others = {k: int(v) for k, v in (rule.get("containers") or {}).items()}
-    sides = [c["name"] for c in pod.leaf.template.get("sidecars") or ()]
-    codes |= dict.fromkeys(sides, 0) | others
-    statuses = [
-        _container(n, c, reason=reason if n in names else "", message=message if n in names else "")
-        for n, c in codes.items()
-    ]
-    failed = any(c and not (n in sides and c in (137, 143)) for n, c in codes.items())
-    return {"phase": "Failed" if failed else "Succeeded", "containerStatuses": statuses}
-
-
-def _changed(pod: Pod, status: Json) -> LeafChanged:
-    """The fact that the runtime makes of a pod's status."""
-    names = _mains(pod.leaf)
-    state = podstate.assess({"status": status}, names)
-    phase = Phase(state.phase)
-    outputs = None
-    if status["phase"] in ("Succeeded", "Failed"):
-        outputs = _outputs(pod, phase, state.exit_code, status)
-    containers = {}
-    if pod.leaf.template.get("containerSet"):
-        containers = podfacts.containers(status, names)
-    return LeafChanged(
-        pod.leaf.node_id,
-        phase,
-        state.message,
-        outputs,
-        ready=state.ready,
-        containers=containers,
-    )
-
-
-def _outputs(pod: Pod, phase: Phase, code: int | None, status: Json) -> LeafOutputs:
-    rule, capture = pod.rule, pod.leaf.capture
-    given = {k: str(v) for k, v in (rule.get("parameters") or {}).items()}
-    helped = status.get("message") is None and rule.get("init") is None
-    for name in capture.parameters:
-        if name in given:
-            continue
-        if name in capture.parameter_defaults:
-            given[name] = capture.parameter_defaults[name]
-        elif (phase is Phase.SUCCEEDED or rule.get("containers")) and helped:
-            given[name] = f"out-{name}"
-    saved = None
-    if phase is not Phase.SUCCEEDED:
-        saved = frozenset(rule.get("artifacts") or ())
-    return LeafOutputs(
-        result=str(rule["stdout"]) if capture.result and "stdout" in rule else None,
-        parameters=given if helped else {},
-        artifacts=saved,
-        missing_artifacts=frozenset(rule.get("missing") or ()),
-        exit_code=None if code is None else str(code),
-    )
-
-
-def _refusal(leaf: StartLeaf) -> str:
-    """What an API server says of a pod with two kinds in one volume."""
-    assert leaf.pod is not None
-    for index, volume in enumerate(leaf.pod["spec"].get("volumes") or ()):
-        kinds = [key for key in volume if key != "name"]
-        if len(kinds) > 1:
-            return (
-                f'Pod "{leaf.pod_name}" is invalid: spec.volumes[{index}].{kinds[-1]}: '
-                "Forbidden: may not specify more than 1 volume type"
-            )
-    return ""
-
-
-_POD_FIELDS = (
-    "activeDeadlineSeconds", "affinity", "nodeSelector", "tolerations", "hostAliases",
-    "serviceAccountName", "terminationGracePeriodSeconds", "securityContext", "dnsPolicy",
-    "hostNetwork", "imagePullSecrets", "schedulerName", "priorityClassName", "dnsConfig",
-)  # fmt: skip
-_CONTAINER_FIELDS = (
-    "args", "command", "env", "image", "imagePullPolicy", "resources", "volumeMounts", "workingDir",
-)  # fmt: skip
-
-
-def _shown(leaf: StartLeaf, repository: Json) -> Json:
-    """A pod as the cases show it, with the defaults an API server adds."""
-    assert leaf.pod is not None
-    metadata, spec = leaf.pod["metadata"], leaf.pod["spec"]
-    found: Json = {
-        "node": leaf.node_name,
-        "labels": metadata["labels"],
-        "annotations": metadata["annotations"],
-        "containers": {c["name"]: _shown_container(c) for c in spec["containers"]},
-    }
-    if spec.get("initContainers"):
-        found["initContainers"] = {c["name"]: _shown_container(c) for c in spec["initContainers"]}
-    volumes = [_shown_volume(v) for v in spec.get("volumes") or ()]
-    volumes += _credentials(leaf, repository)
-    if volumes:
-        found["volumes"] = sorted(volumes, key=lambda v: v["name"])
-    found |= {key: spec[key] for key in _POD_FIELDS if spec.get(key)}
-    return found
-
-
-def _shown_container(container: Json) -> Json:
-    found = {key: container[key] for key in _CONTAINER_FIELDS if container.get(key)}
-    limits = (found.get("resources") or {}).get("limits")
-    if limits:
-        requests = {**limits, **(found["resources"].get("requests") or {})}
-        found["resources"] = {**found["resources"], "requests": requests}
-    return found
-
-
-def _shown_volume(volume: Json) -> Json:
-    found = dict(volume)
-    for kind in ("configMap", "secret"):
-        if kind in found:
-            found[kind] = {"defaultMode": 420, **found[kind]}
-    return found
-
-
-_STORES = ("s3", "gcs", "oss", "azure", "artifactory", "hdfs", "git")
-
-
-def _credentials(leaf: StartLeaf, repository: Json) -> list[Json]:
-    """The recorded engine mounts a store's keys into pods that use it; ours hands out signed
-    addresses instead. The comparison shows what it would have mounted."""
-    declared = [
-        artifact
-        for block in (leaf.template.get("inputs"), leaf.template.get("outputs"))
-        for artifact in (block or {}).get("artifacts") or ()
-    ]
-    places = [artifact.get(kind) or {} for artifact in declared for kind in _STORES]
-    if leaf.capture.archive_logs or not all(map(_is_located, declared)):
-        own = artifacts.archive_location(leaf.template)
-        stores = repository if own is None else dict([own])
-        places += [stores.get(kind) or {} for kind in _STORES]
-    secrets: dict[str, dict[str, None]] = {}
-    for place in places:
-        for field_, secret in place.items():
-            if field_.endswith("Secret") and isinstance(secret, dict):
-                secrets.setdefault(secret["name"], {})[secret["key"]] = None
-    return [
-        {
-            "name": name,
-            "secret": {
-                "secretName": name,
-                "items": [{"key": key, "path": key} for key in keys],
-                "defaultMode": 420,
-            },
-        }
-        for name, keys in secrets.items()
-    ]
-
-
-def _is_located(artifact: Json) -> bool:
-    """Whether an artifact says all of where it lies, so that no repository is needed."""
-    if any(artifact.get(kind) for kind in ("raw", "http", "git")):
-        return True
-    return any((artifact.get(kind) or {}).get("bucket") for kind in _STORES)
-
-
-def node_of(row: Json, names: dict[str, str]) -> Json:
-    """A row of the node table as the cases show it; `names` by node id."""
-    keep = (
-        "id", "type", "phase", "message", "templateName", "templateRef", "templateScope",
-        "displayName", "nodeFlag", "memoizationStatus",
-    )  # fmt: skip
-    found: Json = {key: row[key] for key in keep if row.get(key)}
-    if row.get("memoizationStatus"):
-        found["memoizationStatus"] = row["memoizationStatus"]
-    if row.get("boundaryID"):
-        found["boundary"] = names.get(row["boundaryID"], row["boundaryID"])
-    for key in ("children", "outboundNodes"):
-        if row.get(key):
-            found[key] = sorted(names[node_id] for node_id in row[key])
-    if row.get("daemoned"):
-        found["daemoned"] = True
-    for kind in ("inputs", "outputs"):
-        block = row.get(kind) or {}
-        if block.get("parameters"):
-            found[kind] = _values(block["parameters"])
-        if block.get("artifacts"):
-            found[f"{kind[:-1]}Artifacts"] = {a["name"]: _where(a) for a in block["artifacts"]}
-    outputs = row.get("outputs") or {}
-    for key in ("result", "exitCode"):
-        if outputs.get(key) is not None:
-            found[key] = outputs[key]
-    return found
-
-
-def _where(artifact: Json) -> str | None:
-    if artifact.get("raw"):
-        return str(artifact["raw"]["data"])
-    return (artifact.get("s3") or {}).get("key")
-
-
-def _values(parameters: list[Json] | None) -> Json:
-    return {p["name"]: p["value"] for p in parameters or () if p.get("value") is not None}
 
 
 def play(path: str | Path, crash_at: int = 0) -> Json:

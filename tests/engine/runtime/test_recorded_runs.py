@@ -20,7 +20,7 @@ from kube.errors import Invalid
 from lang import yaml
 from tests.engine.rig import ENDED, Rig, phase_of
 from tests.engine.scripted import Ending
-from tests.oracles import workflow_compare, workflow_runner
+from tests.oracles import workflow_compare, workflow_shapes
 from tests.oracles.test_workflow_cases import HANGS, LITERAL, ONLY, SHORT_TIMEOUT
 
 RULES = {"node", "template", "times", "exit", "message", "stdout", "parameters", "seconds"}
@@ -132,7 +132,7 @@ def differences(workflow: Object, case: Case) -> list[str]:
     status = workflow["status"]
     nodes = status.get("nodes") or {}
     names = {node_id: row["name"] for node_id, row in nodes.items()}
-    found = {row["name"]: workflow_runner.node_of(row, names) for row in nodes.values()}
+    found = {row["name"]: workflow_shapes.node_of(row, names) for row in nodes.values()}
     lines = workflow_compare.differences(found, case["expected"]["nodes"])
     for field in ("phase", "message", "progress"):
         wanted = case["expected"]["workflow"].get(field)
