@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import cProfile
+import itertools
 import logging
 import pstats
 import resource
@@ -33,7 +34,7 @@ from headrace.local.apiserver.server import Settings as ApiSettings
 from headrace.local.kubelet.kubelet import Kubelet
 from kube import resources
 from kube.clock import SystemClock
-from kube.cluster import Cluster, Object
+from kube.cluster import Cluster, Object, Selector
 from kube.service import Service
 from kube.throttle import Throttle
 from tests.engine.scripted import ScriptedKubelet
@@ -146,36 +147,17 @@ async def run(target: Cluster, bodies: list[Object]) -> tuple[float, list[Object
 
 
 async def gaps(target: Cluster, length: int) -> list[float]:
-    """Seconds from a task's end to the next one's start, by the kubelet's own times.
-
-    Container times have whole seconds in Kubernetes, so both ends are seen on the watch: the
-    moment a pod is Succeeded to the moment the next one is Running.
-    """
-    listed = await target.list(resources.PODS, "default")
-    ended: list[float] = []
-    started: list[float] = []
-    phases: dict[str, str] = {}
-
-    async def watch() -> None:
-        async for event in target.watch(
-            resources.PODS, "default", resource_version=listed.resource_version
-        ):
-            name = event.object["metadata"].get("name", "")
-            phase = (event.object.get("status") or {}).get("phase", "")
-            before = phases.get(name)
-            if phase == before or not name.startswith("chain"):
-                continue
-            phases[name] = phase
-            now = time.perf_counter()
-            if phase in ("Running", "Succeeded") and before in (None, "Pending"):
-                started.append(now)
-            if phase == "Succeeded":
-                ended.append(now)
-
-    watching = asyncio.ensure_future(watch())
-    await run(target, [chain(length)])
-    watching.cancel()
-    return [start - end for end, start in zip(ended, started[1:], strict=False)]
+    """Seconds from a task's process to the next one's, as the processes themselves see it."""
+    body = chain(length)
+    script = "date +%s.%N > /dev/termination-log"  # nearly the first thing it does, and the last
+    command = {"image": "alpine", "command": ["sh", "-c", script]}
+    body["spec"]["templates"][-1] = {"name": "true", "container": command}
+    _, [done] = await run(target, [body])
+    chosen = Selector(labels=f"workflows.argoproj.io/workflow={done['metadata']['name']}")
+    pods = (await target.list(resources.PODS, "default", chosen)).items
+    ends = [pod["status"]["containerStatuses"][0]["state"]["terminated"] for pod in pods]
+    moments = sorted(float(end["message"]) for end in ends)
+    return [after - before for before, after in itertools.pairwise(moments)]
 
 
 def row(what: str, bar: str, measured: str) -> None:

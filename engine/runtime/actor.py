@@ -71,7 +71,7 @@ class Actor:
         before, self._object = self._object, workflow
         if self.run is None or self._writer.is_ours(workflow):
             return
-        for fact in changes.facts_of(self.run, before, workflow):
+        for fact in changes.facts_of(self.run, before, workflow, self._context.rows):
             self.tell(fact)
 
     @property
@@ -108,25 +108,27 @@ class Actor:
     async def _begin(self) -> list[Decision]:
         """The first turn: a new workflow, or one that was under way when the process ended."""
         context, now = self._context, self._context.clock.now()
-        submitted = facts.Submitted(self._object, context.library(self.namespace), context.config)
+        workflow = context.whole(self._object)
+        submitted = facts.Submitted(workflow, context.library(self.namespace), context.config)
         # Pods may be there before any status: the last process died between the two.
         known = context.leaf_facts(self.namespace, self.name, self.uid)
         seen = {fact.node_id for fact in known}
         self.run, decisions = rebuild.rebuild(submitted, known, now)
         if not (self._object.get("status") or {}).get("phase"):
             crashpoints.reached("engine.taken")
-        for decision in leftovers.of(self._object, context.pods_of(self._object)):
+        for decision in leftovers.of(context, self._object):
             await self._carry(decision)
-        return self._without_vanished(self.run, decisions, seen)
+        return self._without_vanished(workflow, self.run, decisions, seen)
 
     def _without_vanished(
-        self, run: Run, decisions: list[Decision], seen: set[str]
+        self, workflow: Object, run: Run, decisions: list[Decision], seen: set[str]
     ) -> list[Decision]:
         """Pods that ran when the status was written and are gone must not run a second time.
 
         Those that are there need no second start either.
         """
-        ran = self._context.running_rows(self._object) - seen
+        rows = (workflow.get("status") or {}).get("nodes") or {}
+        ran = {i for i, r in rows.items() if (r["type"], r["phase"]) == ("Pod", "Running")} - seen
         gone = {
             d.node_id
             for d in decisions

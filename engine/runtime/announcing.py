@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
-from crds import hydration
 from engine.core.decisions import EmitEvent, EventType
 from kube.clock import Clock
 from kube.cluster import Object
@@ -71,12 +70,8 @@ class Announcer:
         return allowed
 
 
-def phases_of(workflow: Object) -> dict[str, str]:
+def phases_of(rows: Mapping[str, Row]) -> dict[str, str]:
     """The phases that a recovered workflow's nodes had when its status was written."""
-    try:
-        rows = hydration.nodes_of(workflow)
-    except hydration.HydrationError:  # the turn that needs the rows says so
-        return {}
     return {node_id: str(row.get("phase") or "") for node_id, row in rows.items()}
 
 

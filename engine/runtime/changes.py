@@ -6,10 +6,9 @@ before it asks here. Suspend nodes are compared because Argo's clients resume by
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from crds import hydration
 from engine.core import facts
 from engine.core.nodes import Node
 from engine.core.phases import NodeType, Phase
@@ -18,13 +17,18 @@ from engine.core.run import Run
 ENDED = {"Succeeded", "Failed", "Error"}
 
 
-def facts_of(run: Run, before: dict[str, Any], after: dict[str, Any]) -> Iterator[facts.Fact]:
+def facts_of(
+    run: Run,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    rows_of: Callable[[dict[str, Any]], Mapping[str, Any]],
+) -> Iterator[facts.Fact]:
     """The facts that lead from the object `before` to `after`, in order."""
     spec = after.get("spec") or {}
     edited = spec != (before.get("spec") or {})
     waiting = [n for n in run.nodes.values() if _waits(n)] if after.get("status") else []
     if waiting:
-        rows = hydration.nodes_of(after)
+        rows = rows_of(after)
         for node in waiting:
             row = rows.get(node.id)
             if row is not None:

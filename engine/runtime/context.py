@@ -9,16 +9,17 @@ from typing import Any, Protocol
 
 import structlog
 
-from crds import hydration
+from crds import paging
 from engine.core import facts
 from engine.core.decisions import StartLeaf, StopLeaf
 from engine.core.phases import Phase
 from engine.executors.kinds import ExecutorKind
-from engine.runtime import podfacts
+from engine.runtime import packing, podfacts
 from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
 from engine.runtime.locks import LockTable
 from engine.runtime.memo import MemoStore
+from engine.runtime.packing import Packing
 from engine.runtime.timers import Timers
 from engine.runtime.views import ByName, Cache
 from kube.clock import Clock
@@ -73,6 +74,7 @@ class Context:
         wake: Callable[[str], None],
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
         events: Announcer,
+        packing: packing.Limits,
     ) -> None:
         self.cluster = cluster
         self.clock = clock
@@ -87,6 +89,7 @@ class Context:
         self.wake = wake
         self.spawn = spawn
         self.events = events
+        self.packing = packing
         self.log = structlog.get_logger("engine")
 
     def library(self, namespace: str) -> facts.Library:
@@ -111,13 +114,24 @@ class Context:
             if podfacts.owned_by(pod, uid) and (fact := podfacts.fact_of(pod)) is not None
         ]
 
-    def running_rows(self, workflow: Object) -> set[str]:
-        """Nodes of type Pod that ran when the status was last written."""
-        return {
-            node_id
-            for node_id, row in hydration.nodes_of(workflow).items()
-            if row.get("type") == "Pod" and row.get("phase") == "Running"
-        }
+    def _page(self, namespace: str) -> Callable[[str], Object | None]:
+        return lambda name: self.caches.config_maps.get(namespace, name)
+
+    def rows(self, workflow: Object) -> dict[str, Any]:
+        """The node table, wherever it is stored. Raises HydrationError."""
+        return paging.table(workflow, self._page(workflow["metadata"]["namespace"]))
+
+    def whole(self, workflow: Object) -> Object:
+        """The workflow with its node table inside. Raises HydrationError."""
+        return paging.whole(workflow, self._page(workflow["metadata"]["namespace"]))
+
+    def table_of(self, workflow: Object) -> Packing:
+        """How the workflow's table is written from now on. Raises HydrationError."""
+        made = Packing(self.cluster, self.throttle, workflow, self.packing)
+        find = self._page(workflow["metadata"]["namespace"])
+        pages = list(paging.pages_of(workflow, find))
+        made.adopt(self.rows(workflow), pages)
+        return made
 
     def pod_deleted(self, node_id: str) -> facts.LeafChanged:
         """The fact of a pod that disappeared while it ran."""

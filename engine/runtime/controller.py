@@ -28,6 +28,7 @@ from engine.runtime.collector import Collector
 from engine.runtime.context import Caches, Context
 from engine.runtime.locks import LockTable
 from engine.runtime.memo import MemoStore
+from engine.runtime.packing import Limits
 from engine.runtime.timers import Timers
 from kube import queueing, resources
 from kube.clock import Clock
@@ -58,6 +59,7 @@ class Settings:
     node_events: bool = True
     egress: EgressSettings = field(default_factory=EgressSettings)
     local_plugins: bool = False
+    packing: Limits = field(default_factory=Limits)
     config: facts.Config = field(default_factory=facts.Config)
 
 
@@ -127,6 +129,7 @@ class EngineRuntime(Service):
             collector=Collector(cluster, clock, self._timers, self._background),
             wake=self._queue.add,
             spawn=self._background,
+            packing=self._settings.packing,
             events=Announcer(self.events, clock, nodes=self._settings.node_events),
         )
 
@@ -159,10 +162,11 @@ class EngineRuntime(Service):
         self._workflows.add_handler(self._workflow_changed)
         self._config_maps.add_handler(self._config_map_changed)
         async with AsyncExitStack() as stack:
-            for part in (self.events, self._timers, *informers):
+            for part in (self.events, *informers):
                 stack.push_async_callback(part.stop)
             stack.push_async_callback(self._write_all)
-            stack.push_async_callback(self._queue.stop)
+            for part in (self._queue, self._timers):
+                stack.push_async_callback(part.stop)
             await self.events.start()
             await self._timers.start()
             await asyncio.gather(*(informer.start() for informer in informers))

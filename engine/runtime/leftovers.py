@@ -7,7 +7,7 @@ they still run for a node that is over. Pods carry their workflow's `podGC` in a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crds import hydration
@@ -28,12 +28,12 @@ STRATEGY = "workflows.argoproj.io/pod-gc-strategy"
 COMPLETED = "workflows.argoproj.io/completed"
 
 
-def of(workflow: Object, pods: Iterable[Object]) -> Iterator[CollectPod | StopLeaf]:
+def of(context: Context, workflow: Object) -> Iterator[CollectPod | StopLeaf]:
     """What is still to do about the pods of nodes whose end is written."""
-    waiting = [pod for pod in pods if _node_id(pod)]
+    waiting = [pod for pod in context.pods_of(workflow) if _node_id(pod)]
     if not waiting:
         return
-    rows = hydration.nodes_of(workflow)
+    rows = context.rows(workflow)
     status = workflow.get("status") or {}
     for pod in waiting:
         node_id, name = _node_id(pod), pod["metadata"]["name"]
@@ -53,7 +53,14 @@ def of(workflow: Object, pods: Iterable[Object]) -> Iterator[CollectPod | StopLe
 def clear(context: Context, workflow: Object) -> None:
     """Do what is left of a finished workflow."""
     namespace = workflow["metadata"]["namespace"]
-    for decision in of(workflow, context.pods_of(workflow)):
+    try:
+        decisions = list(of(context, workflow))
+    except hydration.HydrationError as error:
+        context.log.warning(
+            "status unreadable", workflow=workflow["metadata"]["name"], error=str(error)
+        )
+        return
+    for decision in decisions:
         if isinstance(decision, CollectPod):
             context.collector.pod(namespace, decision)
         else:

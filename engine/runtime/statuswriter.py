@@ -12,11 +12,12 @@ import contextlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from crds import hydration
 from engine.core import project
 from engine.core.decisions import Decision
+from engine.core.run import Run
 from engine.runtime import announcing
 from engine.runtime.context import Context
+from engine.runtime.packing import Packing
 from kube import crashpoints, resources
 from kube.cluster import Object
 from kube.errors import Invalid, KubeError, NotFound
@@ -24,11 +25,11 @@ from kube.errors import Invalid, KubeError, NotFound
 if TYPE_CHECKING:
     from engine.runtime.actor import Actor
 
-PAUSE, MOST_PAUSE = 0.1, 3.0
+PAUSE, MOST_PAUSE = 0.1, 10.0
 """Seconds between two writes of one workflow, so that bursts become one."""
 SHARE = 4.0  # pauses are at least so many times as long as a write takes
 OWN_WRITES = 64  # remembered resource versions
-LARGE = 700 * 1024  # bytes of plain node table; beyond it is compressed
+TABLES = frozenset({"nodes", "compressedNodes", "offloadNodeStatusVersion"})
 RETRY = 1.0
 CLEARED = frozenset(
     {"message", "podIP", "daemoned", "finishedAt", "outputs", "synchronizationStatus"}
@@ -51,13 +52,12 @@ class StatusWriter:
         self._rows: dict[str, Any] = {}  # unwritten ones, whole
         self._labels: dict[str, str] = {}  # unwritten ones
         self._ours: OrderedDict[str, None] = OrderedDict()
-        self._compressed = False
         present = actor.workflow.get("status") or {}
-        self._stored = {k: v for k, v in present.items() if k not in {"nodes", "compressedNodes"}}
+        self._stored = {k: v for k, v in present.items() if k not in TABLES}
         self._certain = True  # False: `_stored` is all that may be stored, after a failed write
         self._head = self._stored
-        self._size = 0
-        self._phases = announcing.phases_of(actor.workflow)
+        self._phases: dict[str, str] = {}
+        self._table: Packing | None = None
 
     def is_ours(self, workflow: Object) -> bool:
         """Whether this state of the object is one that we wrote."""
@@ -127,36 +127,49 @@ class StatusWriter:
         run = self._actor.run
         if run is None:
             return
-        self._take(project.delta(run))
-        patch = self._patch()
-        if not patch:
+        stored = await self._sent(run)
+        if stored is None:
             return
-        crashpoints.reached("engine.before-status")
-        try:
-            stored = await self._sent(patch)
-        except BaseException:
-            self._stored, self._certain = merged(self._stored, self._head), False
-            raise
         crashpoints.reached("engine.finished" if run.finished else "engine.after-status")
         self._stored, self._certain = self._head, True
         rows, self._rows, self._labels = self._rows, {}, {}
+        table = self._opened()
         self._context.events.nodes(self._actor.workflow, self._phases, rows)
         self._ours[stored["metadata"]["resourceVersion"]] = None
         while len(self._ours) > OWN_WRITES:
             self._ours.popitem(last=False)
+        await table.written()
 
-    async def _sent(self, patch: dict[str, Any]) -> Object:
+    async def _sent(self, run: Run) -> Object | None:
+        """Write head and rows of one moment; None when there is nothing to write."""
         cluster, actor = self._context.cluster, self._actor
-        async with self._context.throttle.slot(actor.key):
-            body = self._packed(patch)
+        while True:
+            self._take(project.delta(run))
+            patch = self._patch()
+            if not patch:
+                return None
+            crashpoints.reached("engine.before-status")
+            head = self._head
             try:
-                return await cluster.patch(resources.WORKFLOWS, actor.namespace, actor.name, body)
+                body = await self._packed(patch)
+                async with self._context.throttle.slot(actor.key):
+                    return await cluster.patch(
+                        resources.WORKFLOWS, actor.namespace, actor.name, body
+                    )
             except Invalid:
-                if self._compressed:
+                if not self._opened().larger():
                     raise
-            self._compressed = True  # too large as it is: once more, packed
-            body = self._packed(patch)
-            return await cluster.patch(resources.WORKFLOWS, actor.namespace, actor.name, body)
+            except BaseException:
+                self._stored, self._certain = merged(self._stored, head), False
+                raise
+
+    def _opened(self) -> Packing:
+        """The table, taken over from what is stored when it is first asked for."""
+        if self._table is None:
+            workflow = self._actor.workflow
+            self._table = self._context.table_of(workflow)
+            self._phases = announcing.phases_of(self._context.rows(workflow))
+        return self._table
 
     def _take(self, delta: project.StatusPatch) -> None:
         if delta.head is not None:
@@ -176,25 +189,14 @@ class StatusWriter:
             patch["metadata"] = {"labels": self._labels}
         return patch
 
-    def _packed(self, patch: dict[str, Any]) -> dict[str, Any]:
+    async def _packed(self, patch: dict[str, Any]) -> dict[str, Any]:
         """The patch as it is sent: with the uid, so that a namesake is never written to."""
         meta = {**(patch.get("metadata") or {}), "uid": self._actor.uid}
         body = {**patch, "metadata": meta}
         status = patch.get("status")
-        if not status or "nodes" not in status:
-            return body
-        run = self._actor.run
-        if not self._compressed:
-            self._size += sum(map(_roughly, status["nodes"].values()))
-            self._compressed = self._size > LARGE and run is not None
-        if self._compressed and run is not None:
-            packed = {k: v for k, v in status.items() if k != "nodes"}
-            table = project.status(run).get("nodes") or {}
-            body["status"] = {
-                **packed,
-                "nodes": None,
-                "compressedNodes": hydration.compress(table),
-            }
+        if status and "nodes" in status:
+            kept = {k: v for k, v in status.items() if k != "nodes"}
+            body["status"] = kept | await self._opened().status(status["nodes"])
         return body
 
     async def quiet(self) -> None:
@@ -237,16 +239,3 @@ def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
         else:
             result[key] = value
     return result
-
-
-def _roughly(row: dict[str, Any] | None) -> int:
-    """Bytes of a node's row, without encoding it: near enough to decide about packing."""
-    if not row:
-        return 0
-    size = 300
-    for field in ("name", "displayName", "message"):
-        size += len(row.get(field) or "")
-    for field in ("inputs", "outputs", "children"):
-        if row.get(field):
-            size += len(str(row[field]))
-    return size

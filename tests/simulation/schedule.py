@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from engine.runtime.controller import EngineRuntime, Settings
+from engine.runtime.packing import Limits
 from kube import resources
 from kube.cluster import Object
 from kube.errors import KubeError
@@ -40,6 +41,7 @@ class Plan:
     crashes: float = 0.0  # probability at each call
     crash_at: int = -1
     workflows: list[Object] = field(default_factory=list)
+    packing: Limits = field(default_factory=Limits)
 
 
 def drawn(seed: int) -> Plan:
@@ -47,7 +49,8 @@ def drawn(seed: int) -> Plan:
     rng = random.Random(seed)
     weather = rng.choice(STORMS)
     crashes = rng.choice((0.0, 0.0, 0.005, 0.03))
-    return Plan(seed, weather, crashes, workflows=workload.workflows(rng))
+    packing = rng.choice((Limits(), Limits(), Limits(3_000, 900, 4), Limits(2_000)))
+    return Plan(seed, weather, crashes, workflows=workload.workflows(rng), packing=packing)
 
 
 @dataclass(slots=True)
@@ -79,6 +82,7 @@ def play(plan: Plan) -> Ending:
 class _Play:
     def __init__(self, plan: Plan, loop: VirtualLoop) -> None:
         self._plan = plan
+        self._settings = Settings(node_events=False, packing=plan.packing)
         self._rng = random.Random(plan.seed + 1)
         self._clock = LoopClock(loop, START)
         self._api = FakeApi(self._stamp)
@@ -124,7 +128,7 @@ class _Play:
             self._crashed.clear()
             cluster = FaultyCluster(self._api, self._rng, self._plan.weather, self._called)
             self._process = cluster
-            engine = EngineRuntime(cluster, self._clock, Throttle(), Settings(node_events=False))
+            engine = EngineRuntime(cluster, self._clock, Throttle(), self._settings)
             try:
                 await engine.start(timeout=600)
                 await self._crashed.wait()
