@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lang import gotime, gotypes, strconv
+from lang import gotime, gotypes, strconv, treesize
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 from lang.gofmt_verbs import Verb
 
@@ -30,15 +30,13 @@ def v(value: Any) -> str:
             return value
         case float():
             return strconv.format_float_g(value)
-        case list():
-            return "[" + " ".join(map(v, value)) + "]"
+        case list() | dict():
+            treesize.check(value)
+            return _composite(value)
         case complex():
             imaginary = v(value.imag)
             sign = "" if imaginary[0] in "+-" else "+"
             return f"({v(value.real)}{sign}{imaginary}i)"
-        case dict():
-            pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
-            return "map[" + " ".join(f"{v(k)}:{v(item)}" for k, item in pairs) + "]"
         case bytes():
             return "[" + " ".join(map(str, value)) + "]"
         case datetime():
@@ -47,8 +45,21 @@ def v(value: Any) -> str:
             return str(value)
 
 
+def _composite(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + " ".join(map(_inner, value)) + "]"
+    pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
+    return "map[" + " ".join(f"{v(key)}:{_inner(item)}" for key, item in pairs) + "]"
+
+
+def _inner(value: Any) -> str:
+    """A value in one whose size was checked."""
+    return _composite(value) if isinstance(value, (list, dict)) else v(value)
+
+
 def sharp_v(value: Any) -> str:
     """As `%#v` prints it: Go syntax."""
+    treesize.check(value)
     return Verb("v", go_syntax=True).show(value)
 
 
@@ -132,8 +143,10 @@ class _Printer:
         if verb.letter in "vw":  # `+` and `#` mean fields and Go syntax here, not signs
             verb.go_syntax = verb.has("#")
             verb.flags = verb.flags.replace("#", "").replace("+", "")
+        value = self._values[self._next]
         self._next += 1
-        return verb.show(self._values[self._next - 1])
+        treesize.check(value)
+        return verb.show(value)
 
     def _index(self) -> None:
         """An explicit `[2]`."""

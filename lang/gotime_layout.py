@@ -11,6 +11,8 @@ import functools
 import re
 from datetime import datetime, tzinfo
 
+from lang.errors import ErrorKind, LangError
+
 MONTHS, MONTHS_SHORT = list(calendar.month_name), list(calendar.month_abbr)
 DAYS, DAYS_SHORT = list(calendar.day_name), list(calendar.day_abbr)
 _ELEMENT = re.compile(
@@ -23,6 +25,8 @@ _ELEMENT = re.compile(
 @functools.lru_cache(maxsize=256)
 def pieces(layout: str) -> tuple[tuple[str, bool], ...]:
     """The layout cut into texts and elements (True)."""
+    if len(layout) > _LONGEST:
+        raise LangError(ErrorKind.LIMIT, "the time layout is too long")
     found: list[tuple[str, bool]] = []
     at = 0
     for match in _ELEMENT.finditer(layout):
@@ -35,6 +39,7 @@ def pieces(layout: str) -> tuple[tuple[str, bool], ...]:
     return tuple(found)
 
 
+_LONGEST = 4096
 CYCLE = 400  # after so many years the calendar repeats, weekdays and all
 _CYCLE_SECONDS = 146_097 * 86_400
 

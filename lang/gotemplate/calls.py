@@ -194,8 +194,17 @@ class Calls:
             values.insert(0, rest[0].text if rest else gofmt.v(final))
         return self._called(name, node, function, values)
 
+    def _charge(self, pace: int, *values: Any) -> None:
+        """Spend for the size of what a call is given and gives, not only for the call."""
+        for value in values:
+            if isinstance(value, (str, list, dict)):
+                self._steps -= len(value) // pace
+        if self._steps < 0:
+            raise LangError(ErrorKind.LIMIT, "step budget exceeded")
+
     def _called(self, name: str, node: Node, call: Callable[..., Any], values: list[Any]) -> Any:
-        run = call.call if isinstance(call, Function) else call
+        run, pace = (call.call, call.pace) if isinstance(call, Function) else (call, 64)
+        self._charge(pace, *values)
         try:
             found = run(*values)
         except LangError as error:
@@ -208,6 +217,7 @@ class Calls:
             raise self._fail(f"error calling {name}: invalid argument") from None
         if isinstance(found, str) and len(found) > DEFAULT_LIMITS.result:
             raise LangError(ErrorKind.LIMIT, "a text in the template is too large")
+        self._charge(pace, found)
         return found
 
     def _lazy(self, rest: tuple[Node, ...], dot: Any, final: Any, *, stops_at_false: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 from lang.sprig import casting
 
@@ -10,6 +11,7 @@ _DIGITS = {
     "base64": b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
     "base32": b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
 }
+_WHOLE_64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _LINES = b"\r\n"
 _PAD = ord("=")
 
@@ -21,7 +23,7 @@ class _Wrong(Exception):
 def decode_64(text: str) -> str:
     """base64; of a text that is not encoded so, the error's text, as sprig does."""
     data = text.encode(errors="replace")
-    wrong = _wrong_64(data)
+    wrong = None if len(data) % 4 == 0 and _WHOLE_64.fullmatch(data) else _wrong_64(data)
     if wrong is not None:
         return f"illegal base64 data at input byte {wrong}"
     return casting.decoded(base64.b64decode(data.translate(None, _LINES)))

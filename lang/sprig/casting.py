@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lang import gofmt, strconv
+from lang import gofmt, strconv, treesize
 from lang.gotypes import Duration, Int64
 
 _WHOLE = re.compile(r"[+-]?[0-9][0-9A-Za-z_]*")
@@ -86,6 +86,7 @@ def texts(value: Any) -> list[str]:
         case None:
             return []
         case list():
+            treesize.check(value)
             return [text(item) for item in value if item is not None]
         case _:
             return [text(value)]

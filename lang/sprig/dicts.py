@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from lang import gotypes
+from lang import gotypes, treesize
 from lang.gotypes import Strings
 from lang.sprig import casting
 from lang.sprig.registry import Table, fail, takes
@@ -40,12 +40,14 @@ def _keys(*tables: dict[str, Any]) -> Strings:
 
 
 def _merge(target: dict[str, Any], *sources: dict[str, Any]) -> dict[str, Any]:
+    treesize.check(target, *sources)
     for source in sources:
         _fill(target, source, overwrite=False)
     return target
 
 
 def _merge_overwrite(target: dict[str, Any], *sources: dict[str, Any]) -> dict[str, Any]:
+    treesize.check(target, *sources)
     for source in sources:
         _fill(target, source, overwrite=True)
     return target
@@ -94,6 +96,7 @@ def _dig(*arguments: Any) -> Any:
 def _copied(value: Any) -> Any:
     if value is None:
         raise fail("reflect: call of reflect.Value.Type on zero Value")
+    treesize.check(value)
     return copy.deepcopy(value)
 
 

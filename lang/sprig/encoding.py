@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from lang import gojson, gotime, gotypes, strconv
+from lang import gojson, gotime, gotypes, strconv, treesize
 from lang.errors import LangError
 from lang.gotypes import Duration
 from lang.sprig import basecodes
@@ -39,18 +39,21 @@ def _plain(value: Any) -> Any:
 
 
 def _compact(value: Any) -> str:
+    treesize.check(value)
     text = gojson.marshal(_plain(value))
     bounded(len(text))
     return text
 
 
 def _raw(value: Any) -> str:
+    treesize.check(value)
     text = gojson.dumps(_plain(value), sort_keys=True)
     bounded(len(text))
     return text
 
 
 def _pretty(value: Any) -> str:
+    treesize.check(value)
     tree = _whole_numbers(value)
     text = gojson.escape_html(json.dumps(tree, indent=2, ensure_ascii=False, sort_keys=True))
     bounded(len(text))
@@ -87,10 +90,10 @@ TABLE: Table = {
     **dict.fromkeys(("toJson", "mustToJson"), takes("a", _compact)),
     **dict.fromkeys(("toRawJson", "mustToRawJson"), takes("a", _raw)),
     **dict.fromkeys(("toPrettyJson", "mustToPrettyJson"), takes("a", _pretty)),
-    "fromJson": takes("s", _from_json),
-    "mustFromJson": takes("s", _parse),
+    "fromJson": takes("s", _from_json, pace=4),
+    "mustFromJson": takes("s", _parse, pace=4),
     "b64enc": takes("s", lambda text: base64.b64encode(text.encode(errors="replace")).decode()),
-    "b64dec": takes("s", basecodes.decode_64),
+    "b64dec": takes("s", basecodes.decode_64, pace=8),
     "b32enc": takes("s", lambda text: base64.b32encode(text.encode(errors="replace")).decode()),
-    "b32dec": takes("s", basecodes.decode_32),
+    "b32dec": takes("s", basecodes.decode_32, pace=8),
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
-from lang import gofmt, gotypes
+from lang import gofmt, gotypes, treesize
 from lang.sprig import casting
-from lang.sprig.registry import Table, fail, takes
+from lang.sprig.registry import Table, bounded, fail, takes
 
 _NIL = "runtime error: invalid memory address or nil pointer dereference"
 
@@ -35,30 +36,38 @@ def _part(what: str, value: Any, part: slice) -> Any:
     return items[part] if items else gotypes.NoList()
 
 
-def _same(left: Any, right: Any) -> bool:
-    return gofmt.type_name(left) == gofmt.type_name(right) and bool(left == right)
+def _key(value: Any) -> Hashable:
+    """Two values have the same key where they are deeply equal; NaN equals nothing."""
+    if isinstance(value, (list, dict)):
+        return gofmt.sharp_v(value)
+    if isinstance(value, float) and value != value:
+        return object()
+    return gofmt.type_name(value), value
 
 
 def _uniq(value: Any) -> list[Any]:
-    found: list[Any] = []
-    for item in _list("find uniq on", value):
-        if not any(_same(item, each) for each in found):
-            found.append(item)
-    return found
+    items = _list("find uniq on", value)
+    treesize.check(items)
+    first: dict[Hashable, Any] = {}
+    for item in items:
+        first.setdefault(_key(item), item)
+    return list(first.values())
 
 
 def _without(value: Any, *unwanted: Any) -> list[Any]:
-    return [
-        item
-        for item in _list("find without on", value)
-        if not any(_same(item, each) for each in unwanted)
-    ]
+    items = _list("find without on", value)
+    treesize.check(items, *unwanted)
+    keys = set(map(_key, unwanted))
+    return [item for item in items if _key(item) not in keys]
 
 
 def _has(needle: Any, value: Any) -> bool:
     if value is None:
         return False
-    return any(_same(needle, item) for item in _list("find has on", value))
+    items = _list("find has on", value)
+    treesize.check(items, needle)
+    wanted = _key(needle)
+    return any(_key(item) == wanted for item in items)
 
 
 _TYPED = (gotypes.Strings, gotypes.Ints, gotypes.Lists)
@@ -86,6 +95,7 @@ def _concatenated(value: Any) -> list[Any]:
 
 
 def _concat(*values: Any) -> list[Any]:
+    bounded(sum(len(value) for value in values if isinstance(value, list)))
     found = [item for value in values for item in _concatenated(value)]
     return found or gotypes.NoList()
 

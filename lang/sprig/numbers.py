@@ -187,8 +187,8 @@ TABLE: Table = {
     "ceil": takes("a", _whole(math.ceil)),
     "floor": takes("a", _whole(math.floor)),
     "round": takes("aif*", _rounded),
-    "until": takes("i", _until),
-    "untilStep": takes("iii", until_step),
-    "seq": takes("i*", _seq),
+    "until": takes("i", _until, pace=8),
+    "untilStep": takes("iii", until_step, pace=8),
+    "seq": takes("i*", _seq, pace=8),
     "randInt": takes("ii", _random),
 }

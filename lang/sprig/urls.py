@@ -191,4 +191,4 @@ def _location(scheme: str, user: str, host: str, path: str) -> str:
     return text + escaped
 
 
-TABLE: Table = {"urlParse": takes("s", _parse), "urlJoin": takes("m", _join)}
+TABLE: Table = {"urlParse": takes("s", _parse, pace=4), "urlJoin": takes("m", _join)}
