@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from crds import hydration
 from headrace.cli import finding, printing, summary
 from headrace.cli.connection import Target, asynchronous, target_options
 
@@ -17,8 +16,9 @@ from headrace.cli.connection import Target, asynchronous, target_options
 async def get(name: str, output: str | None, target: Target) -> None:
     """Show the workflow NAME, or the newest with @latest."""
     async with target.connect() as connection:
-        workflow = await finding.workflow(connection, name)
+        found = await finding.workflow(connection, name)
+        workflow = await finding.whole(connection, found)
     if output in {"json", "yaml", "name"}:
-        printing.echo_object(hydration.hydrated(workflow), output)
+        printing.echo_object(workflow, output)
     else:
         summary.show(printing.console(), workflow, wide=output == "wide")
