@@ -6,7 +6,7 @@ too, and that a short `timeout` does not refuse the pod.
 
 from __future__ import annotations
 
-from engine.core import leaf, retry, suspend, values
+from engine.core import leaf, locks, retry, settle, suspend, values
 from engine.core.decisions import StopReason
 from engine.core.phases import NodeType, Phase
 from engine.core.run import Run
@@ -24,6 +24,10 @@ def workflow_expired(run: Run) -> None:
     for call in list(run.suspends.values()):
         if not call.on_exit:
             suspend.end(run, call, Phase.FAILED, EXCEEDED)
+    for call in list(run.holders.values()):
+        node = run.nodes.get(call.node_id)
+        if node is not None and not call.granted and not call.on_exit:
+            settle.done(run, call, node, Phase.FAILED, EXCEEDED)
     for waiting in list(run.retries.values()):
         if not waiting.call.on_exit:
             moment = values.rfc3339(run.deadline)
@@ -35,6 +39,10 @@ def node_expired(run: Run, node_id: str) -> None:
     """A node's timeout is over. A running pod is ended by its own deadline, not here."""
     frame = run.leaves.get(node_id)
     if frame is None:
+        call = locks.of_node(run, node_id)
+        if call is not None:
+            call.timed_out = True
+            settle.done(run, call, run.nodes[node_id], Phase.FAILED, "timeout")
         return
     node = run.nodes[node_id]
     if not frame.started:

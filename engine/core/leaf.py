@@ -96,9 +96,9 @@ def _launch(run: Run, frame: LeafFrame, node: Node, extra: Mapping[str, Any]) ->
     frame.pod_name = table.pod_name(run, node)
     frame.outputs = body.get("outputs") or {}
     deadline = _deadlines(run, call, node, body)
-    if run.deadline is not None and run.deadline <= run.now and not call.on_exit:
-        # Too late to start it; the timer ends it, as the deadline of the workflow would.
-        timers.set(run, run.now, Timer.TIMEOUT, node.id)
+    if run.deadline is not None and run.deadline < run.now + 1 and not call.on_exit:
+        # Less than a whole second is left: too late to start it. The deadline will end it.
+        timers.set(run, max(run.now, run.deadline), Timer.TIMEOUT, node.id)
         return
     if call.template.type is TemplateType.CONTAINER_SET:
         containerset.begin(run, frame, node, body)

@@ -6,15 +6,19 @@ Semantics: Argo's `synchronization` (lists of semaphores and mutexes, taken all 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from engine.core import table
+from engine.core import table, timers
 from engine.core.decisions import AcquireLocks, LockRequest
 from engine.core.nodes import Node
 from engine.core.phases import NodeType, Phase
 from engine.core.run import Run
+from engine.core.timers import Timer
 from engine.core.work import Call
+from lang import duration
+from lang.errors import LangError
 
 
 def requests(run: Run, block: Mapping[str, Any] | None) -> tuple[LockRequest, ...]:
@@ -58,12 +62,30 @@ def waiting(run: Run, call: Call, lock: str, message: str, kind: NodeType) -> No
     """The call is in the queue: its node is Pending and says for which lock it waits."""
     node = table.create(run, call, kind, Phase.PENDING, message)
     if node.phase is Phase.PENDING:
+        if not node.waiting_lock:
+            _arm(run, call, node)
         node.message = message
         node.waiting_lock = lock
         run.locks[call.holder]["waiting"] = lock
         run.head_dirty = True
         run.touch(node)
     return node
+
+
+def _arm(run: Run, call: Call, node: Node) -> None:
+    """Waiting counts: a node's timeouts run from its start."""
+    for field in ("timeout", "pendingTimeout"):
+        if not call.head.get(field) or node.started_at is None:
+            continue
+        with contextlib.suppress(LangError):  # one that is no duration fails the node later
+            moment = node.started_at + duration.parse(str(call.head[field]))
+            timers.set(run, moment, Timer.TIMEOUT, node.id)
+
+
+def of_node(run: Run, node_id: str) -> Call | None:
+    """The call of a node that waits for its locks."""
+    call = run.holders.get(f"{run.namespace}/{run.name}/{node_id}")
+    return None if call is None or call.granted else call
 
 
 def granted(run: Run, holder: str) -> None:
