@@ -94,5 +94,8 @@ async def test_the_command_line_shows_a_paged_table_whole(rig: Rig) -> None:
     connection: Any = Connected()
     shown = await finding.whole(connection, done)
     assert len(shown["status"]["nodes"]) == 65
-    stale = {**done, "status": {**done["status"], "offloadNodeStatusVersion": "headrace-pages/1"}}
+    stale = {
+        **done,
+        "status": {**done["status"], "offloadNodeStatusVersion": "headrace-pages/99999"},
+    }
     assert (await finding.whole(connection, stale))["status"] == shown["status"]
