@@ -20,6 +20,9 @@ def find(document: Any, path: str) -> list[Any]:
     compiled = _compiled(path)
     try:
         return [match.value for match in compiled.find(document)]
+    except NotImplementedError:  # operators that jsonpath-ng parses and cannot apply
+        message = f"JSONPath {path!r}: not supported"
+        raise LangError(ErrorKind.VALUE, message, 0) from None
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise LangError(ErrorKind.VALUE, f"JSONPath {path!r}: {error}", 0) from error
 
