@@ -93,7 +93,7 @@ async def test_the_command_line_shows_a_paged_table_whole(rig: Rig) -> None:
 
     connection: Any = Connected()
     shown = await finding.whole(connection, done)
-    assert len(shown["status"]["nodes"]) == 65
+    assert len(shown["status"]["nodes"]) == 66
     stale = {
         **done,
         "status": {**done["status"], "offloadNodeStatusVersion": "headrace-pages/99999"},
