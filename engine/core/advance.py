@@ -262,7 +262,7 @@ def _tell(run: Run, call: Call) -> None:
         case RetryFrame() as frame:
             retry.settled(run, frame, call)
         case HookSlot() as slot:
-            hooks.over(run, slot)
+            hooks.over(run, slot, call)
         case Root() as root:
             workflow.settled(run, root, call)
 

@@ -274,6 +274,10 @@ def settled(run: Run, frame: DagFrame, call: Call) -> None:
     node = run.nodes[call.node_id]
     if call.timed_out:
         call.timed_out = False
+    if call.hooks is not None and call.hooks.error:
+        # A hook that could not be executed at all is an error of its task.
+        node.phase, node.message = Phase.ERROR, call.hooks.error
+        run.touch(node)
     spec = _plan(frame).tasks[call.key].spec
     items = None
     if node.type is NodeType.TASK_GROUP:

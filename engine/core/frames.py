@@ -142,6 +142,8 @@ class HookSlot:
     fired: set[str] = field(default_factory=set)
     running: int = 0
     done: bool = False
+    error: str = ""
+    """Why a hook could not be executed (not: why it failed)."""
 
 
 @dataclass(slots=True)

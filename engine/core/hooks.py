@@ -77,9 +77,10 @@ def _is_forgotten(call: Call, node: Node) -> bool:
     return node.phase is Phase.SKIPPED or bool(call.error) or call.timed_out
 
 
-def over(run: Run, slot_: HookSlot) -> None:
+def over(run: Run, slot_: HookSlot, call: Call) -> None:
     """One hook of the slot is over."""
     slot_.running -= 1
+    slot_.error = slot_.error or call.error
     _report(run, slot_)
 
 

@@ -220,6 +220,8 @@ def settled(run: Run, frame: StepsFrame, call: Call) -> None:
     elif call.error:
         text = f"step group deemed errored due to child {call.name} error: {call.error}"
         frame.error = frame.error or text
+    elif call.hooks is not None and call.hooks.error:
+        frame.error = frame.error or call.hooks.error
     if frame.error:
         parallelism.wake_all(run, frame.limit)
     _check(run, frame)
