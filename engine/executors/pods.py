@@ -25,6 +25,7 @@ from kube.errors import (
     AlreadyExists,
     Conflict,
     Forbidden,
+    Invalid,
     KubeError,
     NotFound,
     TooManyRequests,
@@ -35,6 +36,7 @@ from kube.throttle import Throttle
 Tell = Callable[[facts.Fact], None]
 FIRST_WAIT, MOST_WAIT = 0.5, 30.0
 UNDER_WAY = 15.0  # seconds that an answer to a request is waited for after all
+_AT_ONCE = {"spec": {"activeDeadlineSeconds": 1}}
 TERMINATING = "is being terminated"
 
 
@@ -114,16 +116,30 @@ class PodExecutor:
         return False
 
     async def stop(self, leaf: StopLeaf, namespace: str) -> None:
-        """End the pod: gently while it runs, at once when it never started."""
+        """End the pod. One that runs meets its deadline, and its logs stay; others are deleted."""
         self._window.leave(f"{namespace}/{leaf.pod_name}")
-        grace = 0 if leaf.reason is StopReason.DELETE else None
+        unwanted = leaf.reason is StopReason.DELETE
+        keeps = leaf.reason is StopReason.TERMINATE
         try:
             async with self._throttle.slot(f"{namespace}/stop"):
+                if keeps and await self._expires(namespace, leaf.pod_name):
+                    return
                 await self._cluster.delete(
-                    resources.PODS, namespace, leaf.pod_name, grace_seconds=grace
+                    resources.PODS,
+                    namespace,
+                    leaf.pod_name,
+                    grace_seconds=0 if unwanted else None,
                 )
         except NotFound:
             return
+
+    async def _expires(self, namespace: str, name: str) -> bool:
+        """Let the kubelet end the pod now; False where no kubelet has begun with it."""
+        try:
+            pod = await self._cluster.patch(resources.PODS, namespace, name, _AT_ONCE)
+        except Invalid:
+            return False
+        return bool((pod.get("status") or {}).get("containerStatuses"))
 
 
 def _forget(request: asyncio.Future[Object]) -> None:

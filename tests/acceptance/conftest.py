@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,15 @@ def port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[LocalCluster]:
+    """A `headrace up` that all tests of this worker share."""
+    with tempfile.TemporaryDirectory(prefix="headrace-shared-") as folder:
+        cluster = LocalCluster(Path(folder))
+        asyncio.run(cluster.start())
+        try:
+            yield cluster
+        finally:
+            asyncio.run(cluster.close())

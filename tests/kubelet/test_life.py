@@ -63,11 +63,14 @@ async def test_a_restartable_init_container_runs_beside_and_ends_with_the_pod(
 
 async def test_sidecars_of_a_workflow_pod_end_with_main(machine: Machine) -> None:
     body = pod("wf", "true", annotations={"headrace.dev/capture": "{}"})
-    body["spec"]["containers"].append(_shell("helper", "sleep 1000"))
+    # Some of them are still starting when main has ended already.
+    names = [f"helper-{n}" for n in range(8)]
+    body["spec"]["containers"] += [_shell(name, "sleep 1000") for name in names]
     await machine.create(body)
     found = await machine.ended("wf")
     assert terminated(found)["exitCode"] == 0
-    assert terminated(found, "helper")["exitCode"] == 143
+    for name in names:
+        assert terminated(found, name)["exitCode"] in {0, 143}
 
 
 async def test_on_failure_restarts_until_it_works(machine: Machine) -> None:

@@ -59,12 +59,15 @@ class Actor:
         self._runners = {s.name: Runner(self, s, _policy(pod, s), tools) for s in self.states}
         self._reporter = Reporter(tools.cluster, pod, self._patch, tools.writes)
         self._assembly = Assembly(tools, self._folder, self._plan)
+        self._respecified = asyncio.Event()
 
     # -- what others ask ----------------------------------------------------------------------
 
     def update(self, pod: Object) -> None:
         """The pod object changed."""
-        self.object = pod
+        before, self.object = self.object, pod
+        if _deadline_of(before) != _deadline_of(pod):
+            self._respecified.set()
         self._seen_deletion()
 
     def vanish(self) -> None:
@@ -234,10 +237,22 @@ class Actor:
         await asyncio.gather(*(runner.stop(left) for runner in sidecars))
 
     async def _deadline(self) -> None:
-        seconds = self.object["spec"].get("activeDeadlineSeconds")
-        if seconds is None:
-            return
-        await self._tools.clock.sleep_until(self._started_at + float(seconds))
+        """End the pod at its deadline, which may be set or moved while it runs."""
+        while True:
+            self._respecified.clear()
+            seconds = _deadline_of(self.object)
+            moved = asyncio.ensure_future(self._respecified.wait())
+            waits: set[asyncio.Future[Any]] = {moved}
+            if seconds is not None:
+                due = self._tools.clock.sleep_until(self._started_at + float(seconds))
+                waits.add(asyncio.ensure_future(due))
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                if not moved.done():
+                    break
+            finally:
+                for wait in waits:
+                    wait.cancel()
         self.stop(self._grace(), Verdict("Failed", "DeadlineExceeded", DEADLINE))
 
     def _grace(self) -> float:
@@ -343,3 +358,7 @@ def _make(folder: Path) -> None:
 
 def _key(pod: Object) -> str:
     return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _deadline_of(pod: Object) -> Any:
+    return pod["spec"].get("activeDeadlineSeconds")

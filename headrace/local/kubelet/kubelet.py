@@ -195,9 +195,7 @@ class Kubelet(Service):
             async with asyncio.timeout(BIND_SECONDS):
                 await binding.bind(self._cluster, pod, self._name)
             place = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-            self._recorder.tell(
-                pod, "Scheduled", f"Successfully assigned {place} to {self._name}"
-            )
+            self._recorder.tell(pod, "Scheduled", f"Successfully assigned {place} to {self._name}")
         except (KubeError, TimeoutError) as error:
             self.log.warning("pod not bound", pod=pod["metadata"]["name"], error=str(error))
 

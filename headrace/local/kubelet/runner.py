@@ -62,6 +62,7 @@ class Runner:
         self._tools = tools
         self._stopped = asyncio.Event()  # this container shall not run (again)
         self.first_start = asyncio.Event()  # it has started once, or never will
+        self._left: Callable[[], float] | None = None  # the seconds that `stop` leaves
         self._unhealthy = ""
         self._ended = asyncio.Event()
         self._ended.set()
@@ -174,12 +175,15 @@ class Runner:
         self._pod.changed()
         self.first_start.set()
         watching = asyncio.ensure_future(probes.run())
+        late = None if self._left is None else asyncio.ensure_future(self._end_run(self._left))
         try:
             await launcher.gone(start.shim)
         finally:
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            for beside in (watching, late):
+                if beside is not None:
+                    beside.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await beside
         return await self._collected(state.paths, start)
 
     async def _collected(self, paths: RunPaths, start: Start) -> Exit:
@@ -302,9 +306,13 @@ class Runner:
     async def stop(self, grace: Callable[[], float]) -> None:
         """SIGTERM, then SIGKILL to everything once `grace()` seconds are over (asked anew)."""
         self._stopped.set()
+        self._left = grace
+        await self._end_run(grace)
+
+    async def _end_run(self, grace: Callable[[], float]) -> None:
         record = self.state.record
         if record is None:
-            return
+            return  # it may be starting just now: `_running` sees that it was stopped
         if grace() > 0:
             await self._before_stop(grace())
             _signal(record, signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import os
@@ -110,18 +109,6 @@ def kubectl_program() -> str:
         [str(ROOT / "scripts" / "fetch-kubectl")], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[LocalCluster]:
-    """A `headrace up` that all tests of this worker share."""
-    with tempfile.TemporaryDirectory(prefix="headrace-kubectl-") as folder:
-        cluster = LocalCluster(Path(folder))
-        asyncio.run(cluster.start())
-        try:
-            yield cluster
-        finally:
-            asyncio.run(cluster.close())
 
 
 @pytest.fixture(scope="session")
