@@ -13,7 +13,7 @@ from engine.core.errors import CoreError
 from engine.core.expressions import Site
 from engine.core.run import Run
 from engine.core.values import Json
-from lang import tag_text, tag_values, tags
+from lang import strconv, tag_text, tag_values, tags
 from lang.errors import LangError
 
 _ABSENT = "an absent optional (skipped/omitted node output with no default)"
@@ -62,7 +62,7 @@ def _parameter(raw: Mapping[str, Any], scope: Mapping[str, Any]) -> Json:
     if source.get("parameter"):
         value = _reference(str(raw["name"]), str(source["parameter"]), scope, default)
     elif source.get("expression"):
-        value = _expression(str(raw["name"]), str(source["expression"]), scope, default)
+        value = _expression(str(source["expression"]), scope, default)
     elif raw.get("value") is not None:
         value = values.text(raw["value"])
     else:
@@ -86,16 +86,16 @@ def _reference(name: str, reference: str, scope: Mapping[str, Any], default: Any
     return values.text(value)
 
 
-def _expression(name: str, source: str, scope: Mapping[str, Any], default: Any) -> str:
+def _expression(source: str, scope: Mapping[str, Any], default: Any) -> str:
     try:
         value = expressions.evaluate(source, scope, Site.OUTPUT)
     except LangError as error:
         if default is None:
-            raise CoreError(f'output parameter "{name}": {error.message}') from None
+            raise CoreError(error.message) from None
         value = None
     if value is None:
         if default is None:
-            raise CoreError(f'output parameter "{name}": the expression has no value')
+            raise CoreError(f"failed to evaluate expression {strconv.quote(source)}")
         return values.text(default)
     return values.text(value)
 
