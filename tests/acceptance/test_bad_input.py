@@ -210,9 +210,12 @@ async def test_bad_sources_have_a_condition_and_the_good_one_answers(
 
 async def test_what_an_endpoint_does_not_take(up: LocalCluster, port: int) -> None:
     webhook = {"endpoint": "/in", "method": "POST", "port": str(port), "maxPayloadSize": 100}
+    heard = {"name": "d", "eventSourceName": "hook", "eventName": "in"}
+    logged = {"name": "t", "log": {}}
     up.apply(
         argo("EventBus", "default", {"jetstream": {"version": "latest"}}),
         argo("EventSource", "hook", {"webhook": {"in": webhook}}),
+        argo("Sensor", "all", {"dependencies": [heard], "triggers": [{"template": logged}]}),
     )
     await up.deployed()
     url = f"http://127.0.0.1:{port}/in"
