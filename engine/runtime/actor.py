@@ -5,7 +5,8 @@ after a crash, and carries the decisions out. Starting leaves and writing the st
 background, so a fact never waits behind a pod that is being created.
 
 Ordering that matters:
-- `SetTimer`, locks and `StartLeaf` that follow a fact in `UNREPEATABLE` wait for a status write;
+- `SetTimer`, locks and `StartLeaf` that follow a fact in `UNREPEATABLE` wait for a status write,
+  with a fence every `StartLeaf` does;
 - `CollectPod(delete)` and `Finish` wait for the status write that holds the node's outcome;
 - a `StopLeaf` waits for the start of the same pod, if that is under way.
 """
@@ -24,6 +25,7 @@ from engine.executors import kinds
 from engine.runtime import changes, leftovers
 from engine.runtime.carrying import Carrier
 from engine.runtime.context import Context
+from engine.runtime.fencing import Fenced
 from engine.runtime.statuswriter import StatusWriter
 from kube import crashpoints
 from kube.cluster import Object
@@ -57,6 +59,7 @@ class Actor:
         self._writer = StatusWriter(context, self)
         self._carrier = Carrier(context, self)
         self._closed = False
+        self._taken = False
 
     # -- told by the controller -------------------------------------------------------------
 
@@ -68,6 +71,7 @@ class Actor:
 
     def observe(self, workflow: Object) -> None:
         """The object changed in the cluster, by us or by others."""
+        self._writer.seen(workflow)
         before, self._object = self._object, workflow
         if self.run is None or self._writer.is_ours(workflow):
             return
@@ -86,6 +90,9 @@ class Actor:
         if self._closed:
             return
         if self.run is None:
+            await self.take_up()
+            if (self._object.get("status") or {}).get("phase") in COMPLETED:
+                return  # ended by another process: the controller clears up when the watch says so
             self._decided += await self._begin()
         run = self.run
         if run is None:
@@ -98,12 +105,21 @@ class Actor:
             self._decided += advance.advance(run, fact, self._context.clock.now())
         if self._mail:
             self._context.wake(self.key)
+        if self._context.fence is not None:
+            self._settle |= any(isinstance(d, StartLeaf) for d in self._decided)
         if self._settle and self._decided:
             await self._writer.flush()  # when it fails, the next try of this turn goes on here
         self._settle = False
         while self._decided:
             await self._carry(self._decided.popleft())
         self._writer.schedule()
+
+    async def take_up(self) -> None:
+        """Make the workflow ours, with a fence; once. Raises Fenced, KubeError."""
+        fence = self._context.fence
+        if fence is not None and not self._taken:
+            self._object = await self._writer.take_up(fence)
+            self._taken = True
 
     async def _begin(self) -> list[Decision]:
         """The first turn: a new workflow, or one that was under way when the process ended."""
@@ -142,6 +158,9 @@ class Actor:
         return kept
 
     async def _carry(self, decision: Decision) -> None:
+        fence = self._context.fence
+        if fence is not None and not fence.owns(self._object):
+            raise Fenced(self.key)
         match decision:
             case StartLeaf():
                 self._carrier.start(decision)
@@ -161,9 +180,10 @@ class Actor:
 
     @property
     def over(self) -> bool:
-        """The workflow has ended, and the cluster has shown it to us."""
+        """The workflow has ended, the cluster has shown it to us, and all is handed out."""
         phase = (self._object.get("status") or {}).get("phase")
-        return self.run is not None and self.run.finished and phase in COMPLETED
+        ended = self.run is not None and self.run.finished and phase in COMPLETED
+        return ended and not self._decided
 
     async def quiet(self) -> None:
         """Until the last of its work is done; only of use once it is over."""

@@ -84,9 +84,12 @@ class Carrier:
         if starting is None:
             self._context.collector.pod(self._actor.namespace, pod)
             return
-        starting.add_done_callback(
-            lambda _: self._context.collector.pod(self._actor.namespace, pod)
-        )
+
+        def collect(started: asyncio.Task[None]) -> None:
+            if not started.cancelled():  # else we are stopping: the next process collects it
+                self._context.collector.pod(self._actor.namespace, pod)
+
+        starting.add_done_callback(collect)
 
     async def carry(self, decision: Decision) -> None:  # noqa: C901 - one case per decision
         """Carry out one decision; errors of the API become facts or are retried inside."""

@@ -42,7 +42,7 @@ def ttl_of(workflow: Object) -> float | None:
 
 
 class Collector:
-    """Labels and deletes finished pods and workflows."""
+    """Labels and deletes finished pods and workflows; no pod before the moment `not_before`."""
 
     def __init__(self, cluster: Cluster, clock: Clock, timers: Timers, spawn: Spawn) -> None:
         self._cluster = cluster
@@ -50,6 +50,7 @@ class Collector:
         self._timers = timers
         self._spawn = spawn
         self._log = structlog.get_logger("collector")
+        self.not_before = 0.0
 
     def pod(self, namespace: str, decision: CollectPod) -> None:
         """Label the pod as completed, and delete it after its delay if asked."""
@@ -57,11 +58,13 @@ class Collector:
         if not decision.delete:
             self._spawn(self._label(namespace, name), f"label {name}")
             return
-        if decision.delay <= 0:
+        now = self._clock.now()
+        moment = max(now + decision.delay, self.not_before)
+        if moment <= now:
             self._spawn(self._delete(resources.PODS, namespace, name), f"delete {name}")
             return
         self._spawn(self._label(namespace, name), f"label {name}")
-        self._later(resources.PODS, namespace, name, self._clock.now() + decision.delay)
+        self._later(resources.PODS, namespace, name, moment)
 
     def workflow(self, workflow: Object) -> None:
         """Delete a finished workflow when its time to live is over."""

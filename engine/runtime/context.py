@@ -17,6 +17,7 @@ from engine.executors.kinds import ExecutorKind
 from engine.runtime import packing, podfacts
 from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
+from engine.runtime.fencing import Fence
 from engine.runtime.locks import LockTable
 from engine.runtime.memo import MemoStore
 from engine.runtime.packing import Packing
@@ -75,6 +76,7 @@ class Context:
         spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
         events: Announcer,
         packing: packing.Limits,
+        fence: Fence | None,
     ) -> None:
         self.cluster = cluster
         self.clock = clock
@@ -90,6 +92,7 @@ class Context:
         self.spawn = spawn
         self.events = events
         self.packing = packing
+        self.fence = fence
         self.log = structlog.get_logger("engine")
 
     def library(self, namespace: str) -> facts.Library:

@@ -26,6 +26,7 @@ from engine.runtime.actor import Actor
 from engine.runtime.announcing import Announcer
 from engine.runtime.collector import Collector
 from engine.runtime.context import Caches, Context
+from engine.runtime.fencing import GRACE, Fence, Fenced
 from engine.runtime.locks import LockTable
 from engine.runtime.memo import MemoStore
 from engine.runtime.packing import Limits
@@ -34,13 +35,14 @@ from kube import queueing, resources
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, Selector, WatchEvent
 from kube.egress import Egress, EgressSettings
-from kube.errors import KubeError
+from kube.errors import KubeError, NotFound
 from kube.eventlog import EventLog
 from kube.informers import Informer
 from kube.queueing import Done, Result, WorkQueue
 from kube.service import Service
 from kube.throttle import Throttle
 
+TAKING_UP = 16  # workflows taken up at a time
 FINISHED = {"Succeeded", "Failed", "Error"}
 
 
@@ -50,7 +52,8 @@ class Settings:
 
     `node_events`: whether nodes, not only workflows, have Kubernetes Events.
     `egress`: where http and plugin templates may connect to. `local_plugins`: executor plugins
-    that name no address are looked for on this machine.
+    that name no address are looked for on this machine. `fence`: the lease's epoch, where several
+    processes may come to work on the same workflows.
     """
 
     namespace: str | None = None
@@ -60,6 +63,7 @@ class Settings:
     egress: EgressSettings = field(default_factory=EgressSettings)
     local_plugins: bool = False
     packing: Limits = field(default_factory=Limits)
+    fence: Fence | None = None
     config: facts.Config = field(default_factory=facts.Config)
 
 
@@ -130,6 +134,7 @@ class EngineRuntime(Service):
             wake=self._queue.add,
             spawn=self._background,
             packing=self._settings.packing,
+            fence=self._settings.fence,
             events=Announcer(self.events, clock, nodes=self._settings.node_events),
         )
 
@@ -169,11 +174,20 @@ class EngineRuntime(Service):
                 stack.push_async_callback(part.stop)
             await self.events.start()
             await self._timers.start()
-            await asyncio.gather(*(informer.start() for informer in informers))
+            await self._fill([i for i in informers if i is not self._pods])
             self._recover()
             await self._queue.start()
             self.mark_started()
             await asyncio.Event().wait()
+
+    async def _fill(self, informers: list[Informer]) -> None:
+        """Read everything. With a fence no pod is made behind our back once it is up: they are
+        read after that."""
+        pods = [self._pods] if self._settings.fence is None else []
+        await asyncio.gather(*(informer.start() for informer in [*informers, *pods]))
+        if self._settings.fence is not None:
+            await self._take_up_all()
+            await self._pods.start()
 
     async def _write_all(self) -> None:
         """The last writes of an orderly stop."""
@@ -184,12 +198,23 @@ class EngineRuntime(Service):
         if actor is not None:
             try:
                 await actor.turn()
+                if actor.over:
+                    self._background(self._retire(key, actor), f"retire {key}")
+            except Fenced:
+                await self._let_go(key, actor)
             except KubeError as error:
                 return queueing.Retry(error)
             except Exception as error:
                 self.log.exception("turn failed", workflow=key)
                 return queueing.Retry(error)
         return Done()
+
+    async def _let_go(self, key: str, actor: Actor) -> None:
+        """Another process has taken the workflow up. Its locks are that one's to give away."""
+        self.log.warning("fenced", workflow=key)
+        if self._actors.get(key) is actor:
+            del self._actors[key]
+        await actor.close(forget=False)
 
     # -- watch events -----------------------------------------------------------------------
 
@@ -209,7 +234,15 @@ class EngineRuntime(Service):
             actor = None
         if event.type == "DELETED":
             return
-        if actor is not None:
+        if self._settings.fence is not None and not self._settings.fence.owns(workflow):
+            if actor is not None:
+                await self._let_go(key, actor)
+            return
+        if actor is not None and finished and actor.run is None:
+            del self._actors[key]  # another process ended it before we began
+            await actor.close(forget=True)
+            leftovers.clear(self._context, workflow)
+        elif actor is not None:
             actor.observe(workflow)
             if actor.over:
                 self._background(self._retire(key, actor), f"retire {key}")
@@ -226,12 +259,32 @@ class EngineRuntime(Service):
             del self._actors[key]
             await actor.close(forget=True)
 
+    async def _take_up_all(self) -> None:
+        """Make every unfinished workflow ours before the first lock is given away."""
+        self._context.collector.not_before = self._clock.now() + GRACE
+        async with asyncio.TaskGroup() as group:
+            for batch in range(TAKING_UP):
+                mine = list(self._actors.items())[batch::TAKING_UP]
+                group.create_task(self._take_up_each(mine))
+
+    async def _take_up_each(self, actors: list[tuple[str, Actor]]) -> None:
+        for key, actor in actors:
+            while self._actors.get(key) is actor:
+                try:
+                    await actor.take_up()
+                    break
+                except (Fenced, NotFound):
+                    await self._let_go(key, actor)
+                except KubeError as error:
+                    self.log.warning("not taken up", workflow=key, error=error.message)
+                    await self._clock.sleep_until(self._clock.now() + 1.0)
+
     def _recover(self) -> None:
         """What the last process left undone, before the first turn of this one."""
+        for actor in self._actors.values():
+            self._context.restore_locks(actor.workflow)
         for workflow in self._workflows.items():
-            if (workflow.get("status") or {}).get("phase") not in FINISHED:
-                self._context.restore_locks(workflow)
-            else:
+            if (workflow.get("status") or {}).get("phase") in FINISHED:
                 leftovers.clear(self._context, workflow)
 
     async def _pod_changed(self, event: WatchEvent) -> None:

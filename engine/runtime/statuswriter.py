@@ -17,10 +17,11 @@ from engine.core.decisions import Decision
 from engine.core.run import Run
 from engine.runtime import announcing
 from engine.runtime.context import Context
+from engine.runtime.fencing import ANNOTATION, Fence, Fenced
 from engine.runtime.packing import Packing
 from kube import crashpoints, resources
 from kube.cluster import Object
-from kube.errors import Invalid, KubeError, NotFound
+from kube.errors import Conflict, Invalid, KubeError, NotFound
 
 if TYPE_CHECKING:
     from engine.runtime.actor import Actor
@@ -58,6 +59,42 @@ class StatusWriter:
         self._head = self._stored
         self._phases: dict[str, str] = {}
         self._table: Packing | None = None
+        self._version = ""  # of the object that the next write is based on, with a fence
+
+    async def take_up(self, fence: Fence) -> Object:
+        """Write our epoch on the workflow; the object as it is from then on.
+
+        Nobody with a smaller epoch writes it any more. Raises Fenced, KubeError.
+        """
+        cluster, actor = self._context.cluster, self._actor
+        if not await fence.holds(cluster):
+            raise Fenced(actor.key)
+        found = await cluster.get(resources.WORKFLOWS, actor.namespace, actor.name)
+        if not fence.owns(found) or found["metadata"]["uid"] != actor.uid:
+            raise Fenced(actor.key)
+        meta = {
+            "uid": actor.uid,
+            "resourceVersion": found["metadata"]["resourceVersion"],
+            "annotations": {ANNOTATION: str(fence.epoch)},
+        }
+        taken = await cluster.patch(
+            resources.WORKFLOWS, actor.namespace, actor.name, {"metadata": meta}
+        )
+        self.seen(taken)
+        present = taken.get("status") or {}
+        self._stored = {k: v for k, v in present.items() if k not in TABLES}
+        self._head = self._stored
+        return taken
+
+    def seen(self, workflow: Object) -> None:
+        """A state of the object that exists, so a write may be based on it."""
+        version = str(workflow["metadata"].get("resourceVersion") or "")
+        if (
+            not self._version.isdigit()
+            or not version.isdigit()
+            or int(version) > int(self._version)
+        ):
+            self._version = version
 
     def is_ours(self, workflow: Object) -> bool:
         """Whether this state of the object is one that we wrote."""
@@ -99,8 +136,8 @@ class StatusWriter:
     async def _try(self) -> bool:
         try:
             await self.flush()
-        except NotFound:
-            return True  # the workflow was deleted: the watch will say so
+        except (NotFound, Fenced):
+            return True  # deleted, or another process's: the watch will say so
         except KubeError as error:
             self._context.log.warning(
                 "status not written", workflow=self._actor.key, error=error.message
@@ -153,15 +190,29 @@ class StatusWriter:
             try:
                 body = await self._packed(patch)
                 async with self._context.throttle.slot(actor.key):
-                    return await cluster.patch(
+                    stored = await cluster.patch(
                         resources.WORKFLOWS, actor.namespace, actor.name, body
                     )
+                self.seen(stored)
+                return stored
+            except Conflict:
+                if self._context.fence is None:
+                    raise
+                await self._look_again(self._context.fence)
             except Invalid:
                 if not self._opened().larger():
                     raise
             except BaseException:
                 self._stored, self._certain = merged(self._stored, head), False
                 raise
+
+    async def _look_again(self, fence: Fence) -> None:
+        """Somebody wrote the object: another process, or a user, whose change stays."""
+        actor = self._actor
+        found = await self._context.cluster.get(resources.WORKFLOWS, actor.namespace, actor.name)
+        if not fence.owns(found):
+            raise Fenced(actor.key)
+        self.seen(found)
 
     def _opened(self) -> Packing:
         """The table, taken over from what is stored when it is first asked for."""
@@ -192,6 +243,8 @@ class StatusWriter:
     async def _packed(self, patch: dict[str, Any]) -> dict[str, Any]:
         """The patch as it is sent: with the uid, so that a namesake is never written to."""
         meta = {**(patch.get("metadata") or {}), "uid": self._actor.uid}
+        if self._context.fence is not None:
+            meta["resourceVersion"] = self._version
         body = {**patch, "metadata": meta}
         status = patch.get("status")
         if status and "nodes" in status:

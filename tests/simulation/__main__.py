@@ -1,9 +1,10 @@
-"""`python -m tests.simulation [--seeds N] [--first N] [--seed N] [--crash-everywhere SEED]`."""
+"""`python -m tests.simulation [--seeds N] [--first N] [--jobs N] [--seed N] [--crash-everywhere SEED]`."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import os
 import sys
 import time
@@ -24,6 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--seed", type=int, help="play this one and tell its story")
     parser.add_argument(
         "--crash-everywhere", type=int, metavar="SEED", help="crash at each call of a schedule"
@@ -35,21 +37,25 @@ def main() -> int:
         return _report(f"seed {options.seed}", schedule.play(schedule.drawn(options.seed)))
     if options.crash_everywhere is not None:
         return _everywhere(options.crash_everywhere)
-    return _many(options.first, options.seeds)
+    return _many(range(options.first, options.first + options.seeds), options.jobs)
 
 
-def _many(first: int, count: int) -> int:
+def _many(seeds: range, jobs: int) -> int:
     began, bad = time.perf_counter(), 0
-    calls = lives = 0
-    for seed in range(first, first + count):
-        ending = schedule.play(schedule.drawn(seed))
-        calls, lives = calls + ending.calls, lives + ending.lives
-        if ending.broken:
-            bad += 1
-            _report(f"seed {seed}", ending)
+    count, calls, lives = len(seeds), 0, 0
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        for seed, ending in pool.imap_unordered(_played, seeds, chunksize=20):
+            calls, lives = calls + ending.calls, lives + ending.lives
+            if ending.broken:
+                bad += 1
+                _report(f"seed {seed}", ending)
     seconds = time.perf_counter() - began
     print(f"{count} schedules, {calls} calls, {lives} processes, {seconds:.1f} s; {bad} broken")
     return 1 if bad else 0
+
+
+def _played(seed: int) -> tuple[int, Ending]:
+    return seed, schedule.play(schedule.drawn(seed))
 
 
 def _everywhere(seed: int) -> int:

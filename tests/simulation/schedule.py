@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from engine.runtime.controller import EngineRuntime, Settings
+from engine.runtime.fencing import Fence
 from engine.runtime.packing import Limits
 from kube import resources
 from kube.cluster import Object
@@ -42,6 +43,7 @@ class Plan:
     crash_at: int = -1
     workflows: list[Object] = field(default_factory=list)
     packing: Limits = field(default_factory=Limits)
+    overlap: bool = False
 
 
 def drawn(seed: int) -> Plan:
@@ -50,7 +52,8 @@ def drawn(seed: int) -> Plan:
     weather = rng.choice(STORMS)
     crashes = rng.choice((0.0, 0.0, 0.005, 0.03))
     packing = rng.choice((Limits(), Limits(), Limits(3_000, 900, 4), Limits(2_000)))
-    return Plan(seed, weather, crashes, workflows=workload.workflows(rng), packing=packing)
+    workflows, overlap = workload.workflows(rng), rng.random() < 0.25
+    return Plan(seed, weather, crashes, workflows=workflows, packing=packing, overlap=overlap)
 
 
 @dataclass(slots=True)
@@ -122,22 +125,50 @@ class _Play:
         return all((w.get("status") or {}).get("phase") in invariants.FINAL for w in found)
 
     async def _live(self) -> None:
-        """One engine process after the other."""
-        while True:
-            self._lives += 1
-            self._crashed.clear()
-            cluster = FaultyCluster(self._api, self._rng, self._plan.weather, self._called)
-            self._process = cluster
-            engine = EngineRuntime(cluster, self._clock, Throttle(), self._settings)
-            try:
-                await engine.start(timeout=600)
-                await self._crashed.wait()
-            except (KubeError, TimeoutError):
-                pass
-            finally:
-                cluster.dead = True
-                await engine.stop()
-            await asyncio.sleep(self._rng.random() * 10)
+        """One engine process after the other. With `overlap` the next one begins while the last
+        one still works, as when a process that lost its lease has not noticed yet."""
+        lingering: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                self._lives += 1
+                self._crashed.clear()
+                weather = self._plan.weather
+                cluster = FaultyCluster(self._api, self._rng, weather, self._called)
+                self._process = None if self._plan.overlap else cluster
+                fence = self._leased()
+                settings = replace(self._settings, fence=fence if self._plan.overlap else None)
+                engine = EngineRuntime(cluster, self._clock, Throttle(), settings)
+                try:
+                    await engine.start(timeout=600)
+                    await self._crashed.wait()
+                except (KubeError, TimeoutError):
+                    self._crashed.set()
+                finally:
+                    lingering.add(asyncio.ensure_future(self._die(engine, cluster)))
+                if not self._plan.overlap:
+                    await asyncio.wait(lingering)
+                    await asyncio.sleep(self._rng.random() * 10)
+        finally:
+            for task in lingering:
+                task.cancel()
+            await asyncio.gather(*lingering, return_exceptions=True)
+
+    def _leased(self) -> Fence:
+        """The lease goes to the process that begins now."""
+        lease = {"metadata": {"name": "engine"}, "spec": {"leaseTransitions": self._lives}}
+        if self._lives == 1:
+            self._api.create(resources.LEASES, "ns", lease)
+        else:
+            self._api.patch(resources.LEASES, "ns", "engine", lease)
+        return Fence(self._lives, "ns", "engine")
+
+    async def _die(self, engine: EngineRuntime, cluster: FaultyCluster) -> None:
+        try:
+            if self._plan.overlap:
+                await asyncio.sleep(self._rng.random() * 30)
+        finally:
+            cluster.dead = True
+            await engine.stop()
 
     def _called(self) -> None:
         self._calls += 1
