@@ -1,4 +1,7 @@
-"""`python -m tests.simulation [--seeds N] [--first N] [--jobs N] [--seed N] [--crash-everywhere SEED]`."""
+"""Play schedules: `python -m tests.simulation [--seeds N] [--first N] [--jobs N]`.
+
+Or one of them: `--seed N`, `--crash-everywhere SEED`.
+"""
 
 from __future__ import annotations
 
