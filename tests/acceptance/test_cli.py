@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,3 +198,27 @@ def test_wrong_usage_is_one_sentence(cli: Cli) -> None:
     assert done.returncode != 0
     assert "/nonexistent" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_up_in_the_background_and_down(tmp_path: Path) -> None:
+    def headrace(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [*PROGRAM, *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    where = ("--data-dir", str(tmp_path / "data"))
+    started = headrace("up", *where, "--port", "0", "--detach")
+    try:
+        assert started.returncode == 0, started.stderr
+        assert "headrace is ready" in started.stderr
+        kubeconfig = ("--kubeconfig", str(tmp_path / "data" / "kubeconfig"))
+        assert headrace("list", *kubeconfig).returncode == 0
+        again = headrace("up", *where, "--port", "0", "--detach")
+        assert again.returncode == 1
+        assert "already" in again.stderr
+    finally:
+        stopped = headrace("down", *where)
+    assert stopped.returncode == 0, stopped.stderr
+    assert stopped.stdout.startswith("stopped; the state stays in")
+    assert headrace("down", *where).stdout == "headrace does not run\n"
