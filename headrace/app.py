@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from engine.runtime.controller import EngineRuntime
 from engine.runtime.controller import Settings as EngineSettings
+from engine.runtime.cronworkflows import CronRuntime
 from events.bus import jetstream
 from events.buses import ManagedJetStream
 from events.runtime import EventsRuntime, EventsSettings
@@ -91,12 +92,13 @@ class Application(Service):
                 clock,
                 EventsSettings(egress=egress),
             )
-            for part in (kubelet, engine, events):
+            cron = CronRuntime(api.cluster, clock)
+            for part in (kubelet, engine, cron, events):
                 await begin(part)
             self.url = api.url
             api.set_ready()
             self.mark_started()
-            await _first_to_end([api, nats, kubelet, engine, events])
+            await _first_to_end([api, nats, kubelet, engine, cron, events])
 
     async def _install_kinds(self, api: ApiServer) -> None:
         """Make the cluster know our kinds, in the form of this version."""

@@ -51,6 +51,8 @@ def step(
     runs are looked for). Never raises: a spec that cannot be read becomes a condition.
     """
     spec = values.mapping(cron_workflow.get("spec"))
+    if seen_until is None:
+        cron_workflow = _adopted(cron_workflow, children)
     status = _counted(cron_workflow, children)
     deleted = _too_many(spec, children)
     metadata = values.mapping(cron_workflow.get("metadata"))
@@ -125,6 +127,25 @@ def _counted(
     return status
 
 
+def _adopted(
+    cron_workflow: Mapping[str, Any], children: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """With the runs whose creation the last process could not write down any more."""
+    status: Json = dict(values.mapping(cron_workflow.get("status")))
+    name = str(values.mapping(cron_workflow.get("metadata")).get("name") or "")
+    for child in sorted(children, key=_name):
+        annotations = values.mapping(values.mapping(child.get("metadata")).get("annotations"))
+        scheduled = str(annotations.get(f"{LABEL}scheduled-time") or "")
+        moment = values.moment(scheduled)
+        last = values.moment(status.get("lastScheduledTime"))
+        if moment is None or (last is not None and moment <= last):
+            continue
+        if _name(child) == naming.cron_child(name, datetime.fromtimestamp(moment, UTC)):
+            status["lastScheduledTime"] = values.rfc3339(moment)
+            status["active"] = [*(status.get("active") or ()), _reference(child)]
+    return {**cron_workflow, "status": status}
+
+
 def _stops(cron_workflow: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     strategy = values.mapping(values.mapping(cron_workflow.get("spec")).get("stopStrategy"))
     source = str(strategy.get("expression") or "")
@@ -192,7 +213,10 @@ def _runs(
     spec = values.mapping(cron_workflow.get("spec"))
     created: list[Json] = []
     ended: list[str] = []
+    last = values.moment(status.get("lastScheduledTime")) or 0.0
     for moment in due:
+        if moment.timestamp() <= last:
+            continue  # made at the last look, whose answer was lost
         if spec.get("suspend") or not _may_run(cron_workflow, status):
             continue
         if status["active"] and spec.get("concurrencyPolicy") == "Forbid":
