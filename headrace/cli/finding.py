@@ -6,35 +6,18 @@ from typing import Any
 
 import click
 
-from crds import hydration, paging
+from crds import hydration
 from headrace.cli.connection import Connection
-from kube import resources
-from kube.cluster import Selector
+from kube import resources, workflows
 from kube.errors import NotFound
-
-TRIES = 5
 
 
 async def whole(connection: Connection, workflow: dict[str, Any]) -> dict[str, Any]:
     """The workflow with its node table inside, also where that is kept in pages beside it."""
-    uid = workflow["metadata"]["uid"]
-    for _ in range(TRIES):
-        pages: dict[str, dict[str, Any]] = {}
-        if paging.generations(workflow):
-            chosen = Selector(labels=f"{paging.LABEL}={uid}")
-            namespace = workflow["metadata"]["namespace"]
-            listed = await connection.cluster.list(resources.CONFIGMAPS, namespace, chosen)
-            pages = {page["metadata"]["name"]: page for page in listed.items}
-        try:
-            return paging.whole(workflow, pages.get)
-        except hydration.HydrationError as error:
-            # The table has moved on since the workflow was read.
-            problem = str(error)
-            meta = workflow["metadata"]
-            workflow = await connection.cluster.get(
-                resources.WORKFLOWS, meta["namespace"], meta["name"]
-            )
-    raise click.ClickException(problem)
+    try:
+        return await workflows.whole(connection.cluster, workflow)
+    except hydration.HydrationError as error:
+        raise click.ClickException(str(error)) from error
 
 
 async def workflow(connection: Connection, name: str) -> dict[str, Any]:

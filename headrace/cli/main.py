@@ -22,7 +22,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "terminate": ("lifecycle", "terminate"),
     "suspend": ("lifecycle", "suspend"),
     "resume": ("lifecycle", "resume"),
+    "retry": ("again", "retry"),
+    "resubmit": ("again", "resubmit"),
+    "cron": ("cron", "cron"),
     "delete": ("delete", "delete"),
+    "explain": ("explain", "explain"),
     "version": ("version", "version"),
 }
 

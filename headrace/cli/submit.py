@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from crds import submission
-from headrace.cli import manifests, printing, summary, watching
+from headrace.cli import following, manifests, printing, summary
 from headrace.cli.connection import Connection, Target, asynchronous, target_options
-from headrace.cli.logs import follow_all
 from kube import resources
 from lang import yaml
 from lang.errors import LangError
@@ -43,9 +42,7 @@ OUTPUTS = click.Choice(["name", "json", "yaml", "wide"])
 @click.option("--priority", type=int)
 @click.option("--dry-run", is_flag=True, help="Print the workflow, do not submit it.")
 @click.option("--server-dry-run", is_flag=True, help="Let the server check it, do not store it.")
-@click.option("--watch", "-w", "watch", is_flag=True, help="Show it until it has finished.")
-@click.option("--wait", "wait", is_flag=True, help="Wait until it has finished.")
-@click.option("--log", "log", is_flag=True, help="Print its logs until it has finished.")
+@following.options
 @click.option("-o", "--output", type=OUTPUTS)
 @target_options
 @asynchronous
@@ -61,8 +58,8 @@ async def submit(target: Target, files: tuple[str, ...], **options: Any) -> None
         ]
         if options["dry_run"] or options["server_dry_run"]:
             return
-        failed = [w for w in [await _follow(connection, w, options) for w in made] if w]
-    if failed:
+        good = [await following.ended_well(connection, w, options) for w in made]
+    if not all(good):
         raise click.exceptions.Exit(1)
 
 
@@ -142,23 +139,3 @@ async def _create(
     elif not (options["watch"] or options["log"]):
         summary.show(printing.console(), made, wide=output == "wide")
     return made
-
-
-async def _follow(connection: Connection, made: dict[str, Any], options: dict[str, Any]) -> bool:
-    """Wait as asked; whether the workflow has failed."""
-    name = made["metadata"]["name"]
-    namespace = made["metadata"].get("namespace") or connection.namespace
-    there = Connection(connection.cluster, namespace)
-    if options["log"]:
-        await follow_all(there, name)
-        ended = await watching.until_finished(there, name)
-    elif options["watch"]:
-        ended = await watching.live(there, name)
-    elif options["wait"]:
-        ended = await watching.until_finished(there, name)
-        if options["output"] is None:
-            phase = summary.phase_of(ended)
-            click.echo(f"{name} {phase} at {ended['status'].get('finishedAt', '')}")
-    else:
-        return False
-    return summary.phase_of(ended) != "Succeeded"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
+import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.cli import Cli
 from tests.acceptance.local_cluster import LocalCluster
 
 
@@ -39,3 +43,15 @@ def running() -> Iterator[LocalCluster]:
             yield cluster
         finally:
             asyncio.run(cluster.close())
+
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def cli(running: LocalCluster) -> Cli:
+    name = f"cli-{os.getpid()}-{next(_NUMBERS)}"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    done = running.cli("apply", "-f", "-", input=json.dumps(namespace))
+    assert done.returncode == 0, done.stderr
+    return Cli(running, name)

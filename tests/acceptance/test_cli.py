@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.local_cluster import PROGRAM, ROOT, LocalCluster
+from tests.acceptance.cli import Cli
+from tests.acceptance.local_cluster import PROGRAM, ROOT
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
-_NUMBERS = itertools.count()
-
-
-@dataclass(frozen=True)
-class Cli:
-    """headrace in a namespace of one test."""
-
-    cluster: LocalCluster
-    namespace: str
-
-    def run(self, *arguments: str, stdin: Any = None) -> subprocess.CompletedProcess[str]:
-        text = stdin if isinstance(stdin, str) or stdin is None else json.dumps(stdin)
-        return self.cluster.cli(*arguments, "-n", self.namespace, input=text)
-
-    def __call__(self, *arguments: str, stdin: Any = None) -> str:
-        done = self.run(*arguments, stdin=stdin)
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    def fails(self, *arguments: str, stdin: Any = None) -> str:
-        done = self.run(*arguments, stdin=stdin)
-        assert done.returncode != 0, done.stdout
-        assert "Traceback" not in done.stderr
-        return done.stderr + done.stdout
-
-
-@pytest.fixture
-def cli(running: LocalCluster) -> Cli:
-    name = f"cli-{os.getpid()}-{next(_NUMBERS)}"
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    done = running.cli("apply", "-f", "-", input=json.dumps(namespace))
-    assert done.returncode == 0, done.stderr
-    return Cli(running, name)
 
 
 def workflow(script: str = "echo hello {{workflow.parameters.who}}", **metadata: str) -> Any:
