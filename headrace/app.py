@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import prometheus_client
+
+from engine.runtime import metrics
 from engine.runtime.controller import EngineRuntime
 from engine.runtime.controller import Settings as EngineSettings
 from engine.runtime.cronworkflows import CronRuntime
@@ -95,6 +98,7 @@ class Application(Service):
             cron = CronRuntime(api.cluster, clock)
             for part in (kubelet, engine, cron, events):
                 await begin(part)
+            api.set_metrics(_metrics)
             self.url = api.url
             api.set_ready()
             self.mark_started()
@@ -121,6 +125,11 @@ def kinds() -> list[dict[str, Any]]:
     if packed.is_file():
         return list(json.loads(gzip.decompress(packed.read_bytes())))
     return list(json.loads(folder.joinpath("crds.json").read_bytes()))
+
+
+def _metrics() -> bytes:
+    """The process's own metrics and those that workflows define."""
+    return prometheus_client.generate_latest() + prometheus_client.generate_latest(metrics.REGISTRY)
 
 
 def _connection(nats: NatsServer) -> jetstream.Connection:

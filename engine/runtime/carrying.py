@@ -91,6 +91,14 @@ class Carrier:
 
         starting.add_done_callback(collect)
 
+    def _emit(self, sample: EmitMetric) -> None:
+        try:
+            metrics.emit(sample)
+        except ValueError as error:  # it contradicts another workflow's: theirs stays
+            self._context.log.warning(
+                "metric refused", workflow=self._actor.key, metric=sample.name, error=str(error)
+            )
+
     async def carry(self, decision: Decision) -> None:  # noqa: C901 - one case per decision
         """Carry out one decision; errors of the API become facts or are retried inside."""
         context, actor = self._context, self._actor
@@ -114,7 +122,7 @@ class Carrier:
             case EmitEvent():
                 context.events.workflow(actor.workflow, decision)
             case EmitMetric():
-                metrics.emit(decision)
+                self._emit(decision)
             case CreateVolumes():
                 context.spawn(
                     volumes.create(context.cluster, actor.namespace, decision, actor.tell),

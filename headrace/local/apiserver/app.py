@@ -36,6 +36,7 @@ from kube.errors import KubeError
 
 HEALTH = {"/healthz", "/livez", "/readyz"}
 MINOR = "36"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 WATCH_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private")]
 STREAMED = {"log", "exec", "attach"}
 
@@ -50,6 +51,7 @@ class App:
         self._ready = ready
         self._log = structlog.get_logger("apiserver")
         self.node: NodeProxy | None = None
+        self.metrics: Callable[[], bytes] | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """ASGI."""
@@ -98,6 +100,8 @@ class App:
         kinds = self._api.kinds
         parts = request.path.strip("/").split("/")
         match parts:
+            case ["metrics"] if self.metrics is not None:
+                return Answer(200, self.metrics(), METRICS)
             case ["version"]:
                 return answers.value(request, version())
             case ["api"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,11 @@ class ApiServer(Service):
         """Who answers logs and exec."""
         if self._app is not None:
             self._app.node = node
+
+    def set_metrics(self, exposition: Callable[[], bytes]) -> None:
+        """What `/metrics` answers, in the text format of Prometheus."""
+        if self._app is not None:
+            self._app.metrics = exposition
 
     def set_ready(self) -> None:
         """Let `/readyz` say so."""

@@ -141,3 +141,17 @@ def test_a_listed_kind_is_served(kubectl: Kubectl, kind: str) -> None:
     assert len(kubectl("get", kind).lines) >= 2
     kubectl("describe", kind, "x")
     kubectl("delete", kind, "x")
+
+
+def test_metrics_of_the_process_and_of_workflows(kubectl: Kubectl) -> None:
+    gauge = {"realtime": False, "value": "7"}
+    label = {"key": "kind", "value": "test"}
+    metric = {"name": "answers", "help": "How many.", "labels": [label], "gauge": gauge}
+    body = workflow("measured")
+    body["spec"]["metrics"] = {"prometheus": [metric]}
+    kubectl("create", "-f", "-", stdin=body)
+    done = "--for=jsonpath={.status.phase}=Succeeded"
+    kubectl("wait", done, "workflow/measured", "--timeout=30s")
+    text = kubectl("get", "--raw", "/metrics").out
+    assert 'argo_workflows_answers{kind="test"} 7.0' in text
+    assert "headrace_queue_work_seconds_count" in text
