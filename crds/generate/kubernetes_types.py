@@ -139,14 +139,14 @@ def table() -> dict[str, dict[str, str]]:
 
 
 def _fields(name: str, waiting: list[str]) -> dict[str, str]:
-    model = _model(name)
+    source = model(name)
     fields = {}
-    for attribute, written in model.openapi_types.items():
+    for attribute, written in source.openapi_types.items():
         kind = _kind(f"{name}.{attribute}", attribute, written, waiting)
         names = (attribute, f"var{attribute}", f"var_{attribute}", f"{attribute}_")
-        declared = next(filter(None, map(model.model_fields.get, names)), None)
+        declared = next(filter(None, map(source.model_fields.get, names)), None)
         required = declared is not None and declared.is_required()
-        field = model.attribute_map[attribute]
+        field = source.attribute_map[attribute]
         optional = f"{name}.{field}" in DEFAULTS
         fields[field] = kind + ("!" if required and not optional else "")
     return dict(sorted(fields.items()))
@@ -173,7 +173,8 @@ def _kind(place: str, attribute: str, written: str, waiting: list[str]) -> str:
 _ANY = frozenset({"ManagedFieldsEntry.fields_v1"})
 
 
-def _model(name: str) -> Any:
+def model(name: str) -> Any:
+    """The client's model of a type. Raises LookupError."""
     from kubernetes.client import models
 
     for spelling in (f"V1{name}", f"CoreV1{name}", name):
