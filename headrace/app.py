@@ -7,17 +7,15 @@ stops all, and its error is what the user sees.
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from importlib import resources as files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import prometheus_client
 
+from crds import definitions
 from engine.runtime import metrics
 from engine.runtime.controller import EngineRuntime
 from engine.runtime.controller import Settings as EngineSettings
@@ -120,11 +118,7 @@ class Application(Service):
 
 def kinds() -> list[dict[str, Any]]:
     """The CustomResourceDefinitions of this version."""
-    folder = files.files("crds").joinpath("data")
-    packed = folder.joinpath("crds.json.gz")
-    if packed.is_file():
-        return list(json.loads(gzip.decompress(packed.read_bytes())))
-    return list(json.loads(folder.joinpath("crds.json").read_bytes()))
+    return definitions.load()
 
 
 def _metrics() -> bytes:

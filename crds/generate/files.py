@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import yaml
 
-from crds.generate import kubernetes_types, manifests
+from crds.generate import fitting, kubernetes_types, manifests
 
 
 @functools.cache
@@ -18,18 +19,20 @@ def generated() -> dict[str, bytes]:
     definitions = {d.plural: manifests.definition(d, table) for d in manifests.DEFINITIONS}
     found = {
         "data/kubernetes.json": msgspec.json.format(msgspec.json.encode(table), indent=1),
-        "data/crds.json": b"[\n" + b",\n".join(map(_line, definitions.values())) + b"\n]\n",
+        "data/crds.json": _list(definitions.values()),
     }
     for plural, each in definitions.items():
-        found[f"manifests/{manifests.GROUP}_{plural}.yaml"] = _yaml(each)
+        found[f"manifests/{manifests.GROUP}_{plural}.yaml"] = _yaml(fitting.fit(each))
     for kind in manifests.DEFINITIONS:
         small = manifests.definition(kind, table, minimal=True)
         found[f"manifests/minimal/{manifests.GROUP}_{kind.plural}.yaml"] = _yaml(small)
     return found
 
 
-def _line(definition: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(definition)
+def _list(definitions: Iterable[dict[str, Any]]) -> bytes:
+    """A List that kubectl takes too, one definition on each line."""
+    lines = b",\n".join(map(msgspec.json.encode, definitions))
+    return b'{"apiVersion":"v1","kind":"List","items":[\n' + lines + b"\n]}\n"
 
 
 class _Dumper(yaml.CSafeDumper):

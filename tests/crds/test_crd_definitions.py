@@ -24,27 +24,44 @@ from headrace.local.apiserver import schema
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "api-server.json").read_text())
 HOUSE = Path(files.__file__).resolve().parent.parent
+MANIFESTS = sorted((HOUSE / "manifests").glob("*.yaml"))
 WITHOUT_SUBRESOURCE_CASES = {"eventbus-plural-wrong"}
 ABOUT_METADATA = ("metadata.", "kind")
 
 
-@functools.cache
-def definitions() -> dict[str, dict[str, Any]]:
-    return {each["spec"]["names"]["plural"]: each for each in load()}
+FORMS = ("full", "for kubectl apply")
 
 
 @functools.cache
-def compiled(plural: str) -> schema.Schema:
-    version = definitions()[plural]["spec"]["versions"][0]
-    return schema.compile_schema(version["schema"]["openAPIV3Schema"])
+def definitions(form: str = "full") -> dict[str, dict[str, Any]]:
+    found = load() if form == "full" else [manifest(path) for path in MANIFESTS]
+    return {each["spec"]["names"]["plural"]: each for each in found}
 
 
-def admitted(case: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[schema.FieldError]]:
+def manifest(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+    return found
+
+
+def document(plural: str, form: str = "full") -> dict[str, Any]:
+    [version] = definitions(form)[plural]["spec"]["versions"]
+    found: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+    return found
+
+
+@functools.cache
+def compiled(plural: str, form: str) -> schema.Schema:
+    return schema.compile_schema(document(plural, form))
+
+
+def admitted(
+    case: dict[str, Any], form: str
+) -> tuple[dict[str, Any], list[str], list[schema.FieldError]]:
     written = copy.deepcopy(case["object"])
     version = definitions()[case["plural"]]["spec"]["versions"][0]
     if "status" in version.get("subresources", {}):
         written.pop("status", None)
-    checker = compiled(case["plural"])
+    checker = compiled(case["plural"], form)
     unknown = checker.prune(written)
     checker.default(written)
     prior = []
@@ -61,9 +78,10 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("case", CASES)
-def test_objects_are_taken_refused_and_pruned_as_recorded(case: dict[str, Any]) -> None:
-    stored, unknown, errors = admitted(case)
+def test_objects_are_taken_refused_and_pruned_as_recorded(case: dict[str, Any], form: str) -> None:
+    stored, unknown, errors = admitted(case, form)
     found = sorted((each.path, each.message, str(each.type)) for each in errors)
     wanted = sorted(
         (cause["field"], cause["message"], cause["reason"])
@@ -111,17 +129,57 @@ def test_names_scopes_and_subresources_are_those_recorded() -> None:
     assert sorted(map(str, found)) == sorted(map(str, recorded))
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("plural", list(definitions()))
-def test_schemas_are_structural_and_their_rules_compile(plural: str) -> None:
-    document = definitions()[plural]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    assert schema.violations(document) == []
-    assert schema.rule_problems(document) == []
+def test_schemas_are_structural_and_their_rules_compile(plural: str, form: str) -> None:
+    assert schema.violations(document(plural, form)) == []
+    assert schema.rule_problems(document(plural, form)) == []
+
+
+def without_descriptions(each: Any) -> Any:
+    if not isinstance(each, dict):
+        return each
+    found = {key: value for key, value in each.items() if key != "description"}
+    for key in ("items", "additionalProperties"):
+        if key in found:
+            found[key] = without_descriptions(found[key])
+    if "properties" in found:
+        below = found["properties"].items()
+        found["properties"] = {name: without_descriptions(value) for name, value in below}
+    return found
+
+
+OPENED = ("templateDefaults", "artifactRepositoryRef", "outputs", "persistentVolumeClaims")
 
 
 @pytest.mark.parametrize("plural", list(definitions()))
-def test_the_yaml_for_kubectl_says_the_same(plural: str) -> None:
-    text = (HOUSE / "manifests" / f"argoproj.io_{plural}.yaml").read_text()
-    assert yaml.load(text, Loader=yaml.CSafeLoader) == definitions()[plural]
+def test_the_manifests_check_what_the_full_definitions_check(plural: str) -> None:
+    small, full = (without_descriptions(document(plural, form)) for form in FORMS[::-1])
+    spec = full["properties"].get("spec", {}).get("properties", {})
+    places = [(small["properties"].get("spec", {}).get("properties", {}), spec)]
+    if "workflowSpec" in spec:
+        places.append(tuple(each["workflowSpec"]["properties"] for each in places[0]))
+    if plural == "workflows":
+        places.append(tuple(each["properties"]["status"]["properties"] for each in (small, full)))
+    for ours, theirs in places:
+        for name in OPENED:
+            if name in theirs:
+                assert list(ours[name].get("properties", {})) in (
+                    [],
+                    list(theirs[name].get("properties", {})),
+                )
+                ours[name] = theirs[name] = {}
+    assert small == full
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+def test_kubectl_can_keep_its_copy_of_a_manifest(path: Path) -> None:
+    """Its copy is in an annotation, and all annotations together may have 256 KiB."""
+    as_go_writes_it = json.dumps(manifest(path), separators=(",", ":"))
+    for sign in "<>&":
+        as_go_writes_it = as_go_writes_it.replace(sign, f"\\u{ord(sign):04x}")
+    key = "kubectl.kubernetes.io/last-applied-configuration"
+    assert len(key) + len(as_go_writes_it.encode()) < 262_144
 
 
 @pytest.mark.parametrize("plural", list(definitions()))
@@ -153,7 +211,6 @@ def test_definitions_fit_where_they_are_stored() -> None:
 
 def test_every_field_of_the_typed_kinds_says_what_it_means() -> None:
     for plural in ("workflows", "cronworkflows"):
-        document = definitions()[plural]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         for name in ("spec", "status"):
-            fields = document["properties"][name]["properties"]
+            fields = document(plural)["properties"][name]["properties"]
             assert [field for field, each in fields.items() if not each.get("description")] == []
