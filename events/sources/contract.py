@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from events import cloudevent, trace
 from events.bus import subjects
-from events.bus.contract import Bus, Message
+from events.bus.contract import Bus, Message, Receipt
 from events.cloudevent import CloudEvent
 from events.secrets import Secrets
 from events.sources.event_filter import EventFilter
@@ -65,8 +65,12 @@ class SourceContext:
 
         False when the event filter left it out. Raises the bus's errors.
         """
+        return await self.publish(data, identity, traceparent) is not None
+
+    async def publish(self, data: bytes, identity: str, traceparent: str = "") -> Receipt | None:
+        """As `emit`; the receipt says whether the id was known. None when it was left out."""
         if self.filter is not None and not self.filter.passes(data, self.owner):
-            return False
+            return None
         event = CloudEvent(
             id=identity,
             source=self.source,
@@ -81,8 +85,7 @@ class SourceContext:
             cloudevent.encode(event),
             {trace.TRACEPARENT: traceparent or trace.parent("")},
         )
-        await self.bus.publish(message)
-        return True
+        return await self.bus.publish(message)
 
 
 class Source(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.sources import github, webhook
+from events.sources import github, nats, webhook
 from events.sources.contract import Source
 
 
@@ -18,6 +18,7 @@ class SourceType(NamedTuple):
 
 SOURCES: dict[str, SourceType] = {
     "github": SourceType("github", github.Github),
+    "nats": SourceType("nats", nats.Nats),
     "webhook": SourceType("webhook", webhook.Webhook),
 }
 

@@ -1,0 +1,121 @@
+"""From a broker's messages to the bus, many at a time and no more than that.
+
+A message stays the relay's until the bus said durable, however long the bus is away: then, and
+only then, its source is told and may acknowledge it. A full window makes `submit` wait, which is
+how the bus slows the broker down. Messages are published in the order they were submitted;
+after an outage of the bus they may change places. Used by `queue_link`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception, wait_exponential, wait_random
+
+from events.bus.contract import BusError, MessageTooLarge, Receipt
+from events.sources.contract import ReadySignal, SourceContext
+from kube import crashpoints
+
+WINDOW = 256
+_log = structlog.get_logger("events.sources.queue")
+
+
+class Outcome(StrEnum):
+    """What became of a message."""
+
+    STORED = "stored"  # durable on the bus, or left out by the event filter
+    KNOWN = "known"  # the bus had this id already
+    REFUSED = "refused"  # the bus will never take it: it is too large
+
+
+Settled = Callable[[Outcome], Awaitable[None]]
+"""Told once per message, when it may be acknowledged."""
+
+
+class Relay:
+    """See the module. One per event; outlives the connections to the broker."""
+
+    def __init__(self, context: SourceContext, ready: ReadySignal, window: int = WINDOW) -> None:
+        self._context = context
+        self._ready = ready
+        self._room = asyncio.Semaphore(window)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.refused = 0
+        self._why = ""
+
+    async def submit(self, data: bytes, identity: str, settled: Settled | None = None) -> None:
+        """Take a message; waits while the window is full."""
+        await self._room.acquire()
+        task = asyncio.create_task(self._deliver(data, identity, settled))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def refuse(self, why: str) -> None:
+        """A message can never become an event: log it and say so in the condition.
+
+        Both at the first, tenth, hundredth…: a flood must not become one of log lines.
+        """
+        self.refused += 1
+        if str(self.refused).rstrip("0") == "1":
+            _log.warning("message_refused", owner=self._context.owner, why=why, total=self.refused)
+            self._why = why
+            self._ready(self.note())
+
+    def note(self) -> str:
+        """For the condition: what was refused."""
+        return f"{self.refused} refused so far, lately: {self._why}" if self.refused else ""
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until nothing is in flight, at most so long."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+
+    async def close(self) -> None:
+        """Let go of what is in flight; it was not acknowledged."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._room.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("message_not_settled", owner=self._context.owner, exc_info=error)
+
+    async def _deliver(self, data: bytes, identity: str, settled: Settled | None) -> None:
+        crashpoints.reached("source.received")
+        outcome = await self._store(data, identity)
+        crashpoints.reached("source.published")
+        if settled is not None:
+            await settled(outcome)
+
+    async def _store(self, data: bytes, identity: str) -> Outcome:
+        try:
+            try:
+                receipt = await self._context.publish(data, identity)
+            except BusError as error:
+                if not _may_pass(error):
+                    raise
+                receipt = await self._insist(data, identity)
+        except MessageTooLarge:
+            self.refuse("larger than the bus accepts")
+            return Outcome.REFUSED
+        return Outcome.KNOWN if receipt is not None and receipt.duplicate else Outcome.STORED
+
+    async def _insist(self, data: bytes, identity: str) -> Receipt | None:
+        """Again and again until the bus takes it."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(_may_pass),
+            wait=wait_exponential(multiplier=0.1, max=10.0) + wait_random(0.0, 0.3),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._context.publish(data, identity)
+        raise AssertionError("tenacity ended without an outcome")
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, BusError) and not isinstance(error, MessageTooLarge)
