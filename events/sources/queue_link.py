@@ -164,7 +164,7 @@ class Pauses:
 
     first: float = 0.2
     factor: float = 2.0
-    jitter: float = 1.0
+    jitter: float = 0.5
     steps: int = _STEPS
 
     @classmethod

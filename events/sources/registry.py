@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.sources import github, nats, webhook
+from events.sources import github, nats, redis, webhook
 from events.sources.contract import Source
 
 
@@ -19,6 +19,7 @@ class SourceType(NamedTuple):
 SOURCES: dict[str, SourceType] = {
     "github": SourceType("github", github.Github),
     "nats": SourceType("nats", nats.Nats),
+    "redis": SourceType("redis", redis.Redis),
     "webhook": SourceType("webhook", webhook.Webhook),
 }
 
