@@ -36,10 +36,10 @@ def read(sources: tuple[str, ...]) -> list[Manifest]:
 
 def _source(source: str) -> Iterator[Manifest]:
     if source == "-":
-        yield from _documents(sys.stdin.read(MOST), "standard input")
+        yield from _documents(sys.stdin.buffer.read(MOST), "standard input")
     elif source.startswith(("http://", "https://")):
         with urllib.request.urlopen(source, timeout=30) as answer:  # noqa: S310 - scheme checked
-            yield from _documents(answer.read(MOST).decode(), source)
+            yield from _documents(answer.read(MOST), source)
     else:
         yield from _path(Path(source))
 
@@ -51,29 +51,23 @@ def _path(path: Path) -> Iterator[Manifest]:
                 yield from _path(child)
         return
     try:
-        text = path.read_text()
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{path}: not UTF-8 text (byte {error.start})") from error
+        content = path.read_bytes()
     except OSError as error:
         raise click.ClickException(f"cannot read {path}: {error.strerror}") from error
-    yield from _documents(text, str(path))
+    yield from _documents(content, str(path))
 
 
 def _is_manifest(path: Path) -> bool:
     """A JSON file of a folder counts when it is an object of some kind (not a payload)."""
     try:
-        head = path.read_text()
-        return '"apiVersion"' in head and '"kind"' in head
-    except (OSError, UnicodeDecodeError):
+        head = path.read_bytes()
+        return b'"apiVersion"' in head and b'"kind"' in head
+    except OSError:
         return False
 
 
-def _documents(text: str, name: str) -> Iterator[Manifest]:
-    try:
-        documents = yaml.load_all(text)
-    except LangError as error:
-        raise click.ClickException(f"{name}: {error.message}") from error
-    for document in documents:
+def _documents(content: bytes, name: str) -> Iterator[Manifest]:
+    for document in _parsed(content, name):
         body = document.value
         if body is None:
             continue
@@ -87,3 +81,14 @@ def _documents(text: str, name: str) -> Iterator[Manifest]:
                 if not isinstance(item.get(field), str):
                     raise click.ClickException(f"{where}: {field} is missing")
             yield Manifest(item, where)
+
+
+def _parsed(content: bytes, name: str) -> list[yaml.Document]:
+    text = ""
+    try:
+        text = yaml.decode(content)
+        return yaml.load_all(text)
+    except LangError as error:
+        at = yaml.where(text, error) if text else None
+        place = f"{name}:{at.line}:{at.column}" if at else name
+        raise click.ClickException(f"{place}: {error.message}") from error

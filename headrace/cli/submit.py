@@ -85,7 +85,7 @@ def _choice(options: dict[str, Any]) -> submission.Options:
 
 def _parameter_file(path: Path) -> dict[str, Any]:
     try:
-        documents = yaml.load_all(path.read_text())
+        documents = yaml.load_all(yaml.decode(path.read_bytes()))
     except OSError as error:
         raise click.ClickException(f"cannot read {path}: {error.strerror}") from error
     except LangError as error:

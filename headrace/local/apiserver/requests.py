@@ -123,13 +123,11 @@ def decode_yaml(content: bytes) -> Any:
     try:
         if content.lstrip()[:1] in (b"{", b"["):
             return orjson.loads(content)
-        documents = manifests.load_all(content.decode())
+        documents = manifests.load_all(manifests.decode(content))
     except orjson.JSONDecodeError as error:
         raise refusals.bad_request(f"error decoding request body: {error}") from error
     except LangError as error:
         raise refusals.bad_request(f"error decoding YAML: {error.message}") from error
-    except UnicodeDecodeError as error:
-        raise refusals.bad_request("error decoding YAML: not UTF-8") from error
     return documents[0].value if documents else None
 
 
