@@ -17,11 +17,11 @@ from yaml.cyaml import CBaseLoader
 from lang.errors import ErrorKind, LangError, Limits
 
 MAX_SOURCE = 32 * 1024 * 1024
-MAX_NODES = 300_000
-"""Values and keys of one text, all documents together. The largest object that Kubernetes stores
-has about half as many."""
+MAX_NODES = 250_000
+"""Values and keys of one text, all documents together: 5 MB of ordinary manifests. The largest
+object that Kubernetes stores (1.5 MB) has about a quarter."""
 
-MAX_DOCUMENTS = 50_000
+MAX_DOCUMENTS = 20_000
 
 PLAIN, QUOTED, SEQUENCE, MAPPING, ALIAS = range(5)
 """What a node is."""
