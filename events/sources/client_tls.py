@@ -15,6 +15,9 @@ from crds.events_shared import TLSConfig
 from events.sources import tls
 from events.sources.contract import SourceError
 
+ENABLED = TLSConfig(enabled=True)
+"""For a URL that asks for TLS where no TLSConfig says how."""
+
 Reader = Callable[[Mapping[str, Any], str], Awaitable[bytes]]
 """The value of a Secret's key, by its selector and the field's path."""
 

@@ -46,10 +46,16 @@ class Relay:
         self.refused = 0
         self._why = ""
 
-    async def submit(self, data: bytes, identity: str, settled: Settled | None = None) -> None:
-        """Take a message; waits while the window is full."""
+    async def submit(
+        self, data: bytes, identity: str, settled: Settled | None = None, *, fresh: str = ""
+    ) -> None:
+        """Take a message; waits while the window is full.
+
+        `fresh` is the id to use when `identity` turns out to be another message's, for brokers
+        that say which message is a repetition but number others alike.
+        """
         await self._room.acquire()
-        task = asyncio.create_task(self._deliver(data, identity, settled))
+        task = asyncio.create_task(self._deliver(data, (identity, fresh), settled))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -85,21 +91,25 @@ class Relay:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("message_not_settled", owner=self._context.owner, exc_info=error)
 
-    async def _deliver(self, data: bytes, identity: str, settled: Settled | None) -> None:
+    async def _deliver(self, data: bytes, names: tuple[str, str], settled: Settled | None) -> None:
         crashpoints.reached("source.received")
-        outcome = await self._store(data, identity)
+        outcome = await self._store(data, *names)
         crashpoints.reached("source.published")
         if settled is not None:
             await settled(outcome)
 
-    async def _store(self, data: bytes, identity: str) -> Outcome:
+    async def _store(self, data: bytes, identity: str, fresh: str) -> Outcome:
         try:
             try:
                 receipt = await self._context.publish(data, identity)
             except BusError as error:
                 if not _may_pass(error):
                     raise
+                # From here on a known id may be our own: it may have been stored unheard.
                 receipt = await self._insist(data, identity)
+            else:
+                if fresh and receipt is not None and receipt.duplicate:
+                    receipt = await self._insist(data, fresh)
         except MessageTooLarge:
             self.refuse("larger than the bus accepts")
             return Outcome.REFUSED

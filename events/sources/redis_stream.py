@@ -96,8 +96,8 @@ class _Reader:
         self._known.add(stream)
 
     async def _read(self) -> None:
-        for stream in self._streams:
-            await self._take_again(stream)
+        for name in self._streams:
+            await self._take_again(name)
         self._link.connected()
         position = dict.fromkeys(self._streams, ">")
         while True:
