@@ -20,6 +20,7 @@ from kube.clock import Clock
 from kube.cluster import Cluster, Object
 from kube.errors import Conflict, KubeError, NotFound
 from kube.resources import Resource
+from kube.throttle import Throttle
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 COMPLETED_LABEL = "workflows.argoproj.io/completed"
@@ -44,8 +45,11 @@ def ttl_of(workflow: Object) -> float | None:
 class Collector:
     """Labels and deletes finished pods and workflows; no pod before the moment `not_before`."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, timers: Timers, spawn: Spawn) -> None:
+    def __init__(
+        self, cluster: Cluster, clock: Clock, throttle: Throttle, timers: Timers, spawn: Spawn
+    ) -> None:
         self._cluster = cluster
+        self._throttle = throttle
         self._clock = clock
         self._timers = timers
         self._spawn = spawn
@@ -86,7 +90,8 @@ class Collector:
 
     async def _delete(self, resource: Resource, namespace: str, name: str, uid: str = "") -> None:
         try:
-            await self._cluster.delete(resource, namespace, name, uid=uid)
+            async with self._throttle.slot(f"{namespace}/collect"):
+                await self._cluster.delete(resource, namespace, name, uid=uid)
         except NotFound:
             return
         except Conflict as error:
@@ -105,7 +110,8 @@ class Collector:
     async def _label(self, namespace: str, name: str) -> None:
         body = {"metadata": {"labels": {COMPLETED_LABEL: "true"}}}
         try:
-            await self._cluster.patch(resources.PODS, namespace, name, body)
+            async with self._throttle.slot(f"{namespace}/collect"):
+                await self._cluster.patch(resources.PODS, namespace, name, body)
         except NotFound:
             return
         except KubeError as error:

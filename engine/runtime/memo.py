@@ -20,6 +20,7 @@ from kube import resources
 from kube.clock import Clock
 from kube.cluster import Cluster
 from kube.errors import AlreadyExists, KubeError, NotFound
+from kube.throttle import Throttle
 
 Tell = Callable[[facts.Fact], None]
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
@@ -29,9 +30,10 @@ TYPE_LABEL = "workflows.argoproj.io/configmap-type"
 class MemoStore:
     """Reads and writes entries; one instance for all workflows."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, spawn: Spawn) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, throttle: Throttle, spawn: Spawn) -> None:
         self._cluster = cluster
         self._clock = clock
+        self._throttle = throttle
         self._spawn = spawn
 
     def read(self, wanted: ReadMemo, namespace: str, tell: Tell) -> None:
@@ -88,6 +90,10 @@ class MemoStore:
 
     async def _put(self, namespace: str, name: str, key: str, entry: dict[str, Any]) -> None:
         data = {key: orjson.dumps(entry).decode()}
+        async with self._throttle.slot(f"{namespace}/memo {name}"):
+            await self._stored(namespace, name, data)
+
+    async def _stored(self, namespace: str, name: str, data: dict[str, str]) -> None:
         try:
             await self._cluster.patch(resources.CONFIGMAPS, namespace, name, {"data": data})
         except NotFound:

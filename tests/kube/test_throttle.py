@@ -65,3 +65,18 @@ async def test_an_error_inside_frees_the_slot_and_teaches() -> None:
     assert throttle.window == 1
     async with asyncio.timeout(20), throttle.slot("a"):
         pass
+
+
+async def test_growth_stops_when_our_own_writes_stand_in_the_servers_queue() -> None:
+    """A server that works on sixteen requests at once, 10 ms each: more than that only wait."""
+    throttle = Throttle(Limits(start=8, least=1, most=512, pause=0))
+    for _ in range(5_000):
+        throttle.observe(0.01 * max(1.0, throttle.window / 16), slowed=False)
+    assert 16 <= throttle.window <= 16 + 2 * Limits().queued + 1
+
+
+async def test_a_server_that_is_slow_by_nature_is_not_taken_for_a_full_one() -> None:
+    throttle = Throttle(Limits(start=8, least=1, most=64, pause=0))
+    for _ in range(5_000):
+        throttle.observe(0.4, slowed=False)
+    assert throttle.window == 64

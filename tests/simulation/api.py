@@ -7,7 +7,9 @@ changed in place. `observers` see every committed change; the invariants hang th
 from __future__ import annotations
 
 import asyncio
+import bisect
 import copy
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -23,14 +25,14 @@ Key = tuple[str, str, str]
 class FakeApi:
     """Kubernetes semantics as far as the engine leans on them."""
 
-    def __init__(self, stamp: Callable[[], str], *, largest: int = 1_500_000) -> None:
+    def __init__(self, stamp: Callable[[], str], *, largest: int | None = 1_500_000) -> None:
         self._stamp = stamp
         self._largest = largest
         self.revision = 100
         self.compacted = 0
         self.objects: dict[Key, Object] = {}
         self.resources: dict[str, Resource] = {}
-        self.history: list[tuple[int, str, WatchEvent]] = []
+        self.history: defaultdict[str, list[tuple[int, WatchEvent]]] = defaultdict(list)
         self.observers: list[Observer] = []
         self._moved = asyncio.Event()
         self._uids = 0
@@ -57,13 +59,9 @@ class FakeApi:
         if version < self.compacted:
             raise Gone("too old resource version")
         matches = _matcher(chosen)
-        found: list[WatchEvent] = []
-        for revision, plural, event in reversed(self.history):
-            if revision <= version:
-                break
-            if plural == resource.plural and matches(event.object):
-                found.append(event)
-        return found[::-1]
+        history = self.history[resource.plural]
+        first = bisect.bisect_right(history, version, key=lambda entry: entry[0])
+        return [event for _, event in history[first:] if matches(event.object)]
 
     async def moved(self) -> None:
         """Until something changes."""
@@ -124,7 +122,7 @@ class FakeApi:
     def _commit(
         self, resource: Resource, key: Key, before: Object | None, after: Object | None
     ) -> Object:
-        if after is not None and len(str(after)) > self._largest:
+        if after is not None and self._largest and len(str(after)) > self._largest:
             raise Invalid("Request entity too large: limit is 1.5 MB")
         self.resources[resource.plural] = resource
         self.revision += 1
@@ -135,7 +133,8 @@ class FakeApi:
             del self.objects[key]
         else:
             self.objects[key] = shown
-        self.history.append((self.revision, resource.plural, WatchEvent(kind, shown)))  # type: ignore[arg-type]
+        event = WatchEvent(kind, shown)  # type: ignore[arg-type]
+        self.history[resource.plural].append((self.revision, event))
         for observer in self.observers:
             observer(resource, before, shown if after is not None else None)
         moved, self._moved = self._moved, asyncio.Event()
