@@ -34,6 +34,11 @@ _WORKFLOW_COLUMNS = (
     ("Message", "string", ".status.message", "Human readable message indicating details"),
 )
 
+_COLUMN_TYPES = {
+    "string": {"type": "string"},
+    "date": {"type": "date", "format": "date-time"},
+}
+
 DEFINITIONS = (
     Definition(
         workflow.Workflow,
@@ -82,7 +87,7 @@ def definition(
     }
     if each.columns:
         version["additionalPrinterColumns"] = [
-            {"name": name, "type": of, "jsonPath": path, "description": text}
+            {"name": name, **_COLUMN_TYPES[of], "jsonPath": path, "description": text}
             for name, of, path, text in each.columns
         ]
     if each.status_resource:

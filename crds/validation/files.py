@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crds import decode
@@ -19,8 +19,10 @@ from crds.validation import cron, eventbus, eventsource, extensions, sensor, wor
 from crds.validation.library import Library
 from lang import yaml
 from lang.errors import ErrorKind, LangError
+from lang.yaml_positions import Path, Position
 
 _SEPARATOR = re.compile(r"^---(?:[ \t].*|\r)?$", re.MULTILINE)
+_STEP = re.compile(r'([^.\[\]]+)|\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]')
 _WORKFLOWS = ("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow")
 NOTHING = "found nothing to lint in the specified paths, failing..."
 
@@ -49,14 +51,36 @@ VALIDATORS: dict[str, Validator] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a text itself; `line` and `column` count from 1, 0: not known."""
+
+    file: str
+    message: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.message}" if self.file else self.message
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """One object and what was found; `file` is the name of its text."""
+    """One object and what was found; `file` is the name of its text, `above` the lines before
+    its document."""
 
     file: str
     kind: str
     name: str
-    findings: tuple[FieldError, ...]
+    value: Mapping[str, Any]
+    document: yaml.Document
+    above: int
+    findings: tuple[FieldError, ...] = ()
     notices: tuple[FieldError, ...] = ()  # uses of extensions; they never fail a file
+
+    def place(self, path: str) -> Position:
+        """Where a field is written, or the nearest field above it that is."""
+        found = self.document.position(parsed(path)) or Position(1, 1)
+        return Position(found.line + self.above, found.column)
 
 
 @dataclass(slots=True)
@@ -64,8 +88,8 @@ class Lint:
     """The outcome. `problems` fail it; `notes` (unreadable documents) do not by themselves."""
 
     objects: list[Checked] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -74,30 +98,42 @@ class Lint:
 
     def messages(self) -> Iterator[str]:
         """Every text, problems first."""
-        yield from self.problems
-        yield from self.notes
+        yield from map(str, self.problems)
+        yield from map(str, self.notes)
         for each in self.objects:
             for finding in each.findings:
                 yield finding.message
 
 
-def lint(texts: Mapping[str, str], *, strict: bool = True) -> Lint:
-    """Check every object of the given texts (by file name) against each other."""
-    outcome, library = Lint(), Library()
-    objects: list[tuple[str, dict[str, Any]]] = []
+def parsed(path: str) -> Path:
+    """`spec.templates[2].name` as the steps of a path; a dot in a key is written `["a.b"]`."""
+    steps: list[str | int] = []
+    for key, quoted, index in _STEP.findall(path):
+        steps.append(int(index) if index else quoted or key)
+    return tuple(steps)
+
+
+def lint(texts: Mapping[str, str], *, strict: bool = True, library: Library | None = None) -> Lint:
+    """Check every object of the given texts (by file name) against each other.
+
+    `library`: templates from elsewhere, behind those of the texts.
+    """
+    outcome, known = Lint(), Library()
+    found: list[Checked] = []
     for file, text in texts.items():
         for item in _objects(file, text, outcome, strict):
-            kind, name = item["kind"], _name(item)
-            if not library.add(item):
-                outcome.problems.append(f'duplicate {kind} found: "{name}"')
-            objects.append((file, item))
-    for file, item in objects:
-        kind = item["kind"]
-        findings = tuple(VALIDATORS[kind](item, library, strict=strict))
-        uses = () if findings or kind not in _WORKFLOWS else tuple(extensions.notices(item))
-        outcome.objects.append(Checked(file, kind, _name(item), findings, uses))
-    if not objects and not outcome.problems:
-        outcome.problems.append(NOTHING)
+            if not known.add(item.value):
+                message = f'duplicate {item.kind} found: "{item.name}"'
+                outcome.problems.append(Problem("", message, item.place("").line))
+            found.append(item)
+    if library is not None:
+        known.fill(library)
+    for item in found:
+        findings = tuple(VALIDATORS[item.kind](item.value, known, strict=strict))
+        uses = () if findings or item.kind not in _WORKFLOWS else extensions.notices(item.value)
+        outcome.objects.append(replace(item, findings=findings, notices=tuple(uses)))
+    if not found and not outcome.problems:
+        outcome.problems.append(Problem("", NOTHING))
     return outcome
 
 
@@ -106,34 +142,55 @@ def _name(item: Mapping[str, Any]) -> str:
     return str(meta.get("name") or "") if isinstance(meta, dict) else ""
 
 
-def _objects(file: str, text: str, outcome: Lint, strict: bool) -> Iterator[dict[str, Any]]:
-    for chunk in _SEPARATOR.split(text):
+def _objects(file: str, text: str, outcome: Lint, strict: bool) -> Iterator[Checked]:
+    for chunk, above in _chunks(text):
         if not chunk.strip():
             continue
-        value = _read(file, chunk, outcome, strict)
+        document = _read(file, chunk, above, outcome, strict)
+        if document is None:
+            continue
+        value, line = document.value, above + _first(document)
         match value:
-            case None:
-                continue
             case dict() if not isinstance(value.get("kind"), str):
-                outcome.notes.append(f"{file}: Object 'kind' is missing")
+                outcome.notes.append(Problem(file, "Object 'kind' is missing", line, 1))
             case dict() if value["kind"] in VALIDATORS:
-                yield value
+                yield Checked(file, value["kind"], _name(value), value, document, above)
             case list() if chunk.lstrip().startswith("["):
-                outcome.problems.append(f"{file}: an object was expected, not a list")
+                message = "an object was expected, not a list"
+                outcome.problems.append(Problem(file, message, line, 1))
             case dict():
                 continue
             case _:
-                outcome.notes.append(f"{file}: an object was expected")
+                outcome.notes.append(Problem(file, "an object was expected", line, 1))
 
 
-def _read(file: str, chunk: str, outcome: Lint, strict: bool) -> Any:
+def _chunks(text: str) -> Iterator[tuple[str, int]]:
+    """The documents as the recorded tool splits them, and the lines above each."""
+    start = above = 0
+    for separator in _SEPARATOR.finditer(text):
+        yield text[start : separator.start()], above
+        above += text.count("\n", start, separator.end())
+        start = separator.end()
+    yield text[start:], above
+
+
+def _first(document: yaml.Document) -> int:
+    found = document.position(())
+    return found.line if found else 1
+
+
+def _read(file: str, chunk: str, above: int, outcome: Lint, strict: bool) -> yaml.Document | None:
     try:
-        value = yaml.load(chunk, strict=strict)
-        if not _finite(value):
+        documents = yaml.load_all(chunk, strict=strict)
+        if not documents:
+            return None
+        if not _finite(documents[0].value):
             raise LangError(ErrorKind.VALUE, "no number of JSON is infinite", None)
-        return value
+        return documents[0]
     except LangError as error:
-        outcome.notes.append(f"{file}: yaml file is not valid; error: {error.message}")
+        message = f"yaml file is not valid; error: {error.message}"
+        at = yaml.where(chunk, error) or Position(1, 1)
+        outcome.notes.append(Problem(file, message, above + at.line, at.column))
         return None
 
 

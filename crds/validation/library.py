@@ -37,6 +37,11 @@ class Library:
             return self._namespaced.setdefault((namespace, name), item) is item
         return True
 
+    def fill(self, other: Library) -> None:
+        """Take over what is not here under the same name."""
+        self._namespaced = other._namespaced | self._namespaced
+        self._cluster = other._cluster | self._cluster
+
     def get(self, name: str, namespace: str, *, cluster: bool) -> Spec | None:
         """The spec in canonical form (see `crds.decode`), with the metadata beside it."""
         key = (cluster, namespace, name)
