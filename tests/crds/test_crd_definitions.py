@@ -106,8 +106,9 @@ def test_printer_columns_are_those_recorded(table: dict[str, Any]) -> None:
     version = definitions()[table["plural"]]["spec"]["versions"][0]
     default = [{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]
     columns = version.get("additionalPrinterColumns", default)
-    assert [(c["name"], c["type"], c.get("priority", 0)) for c in columns] == [
-        (c["name"], c["type"], c["priority"]) for c in table["columns"][1:]
+    found = [(c["name"], c["type"], c.get("format", ""), c.get("priority", 0)) for c in columns]
+    assert found == [
+        (c["name"], c["type"], c["format"], c["priority"]) for c in table["columns"][1:]
     ]
 
 

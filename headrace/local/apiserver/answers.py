@@ -51,12 +51,12 @@ def text(content: str, code: int = 200) -> Answer:
     return Answer(code, content.encode(), "text/plain; charset=utf-8")
 
 
-def refused(error: KubeError) -> Answer:
-    """The Status of an error."""
+def refused(error: KubeError, warned: Iterable[str] = ()) -> Answer:
+    """The Status of an error, with what was warned of before it."""
     body = error.body or refusals.status(error.code or 500, error.reason, error.message)
     code = int(body.get("code") or error.code or 500)
     headers: Headers = [(b"retry-after", b"1")] if code == 429 else []
-    return Answer(code, orjson.dumps(body), JSON, headers)
+    return Answer(code, orjson.dumps(body), JSON, [*headers, *warnings(warned)])
 
 
 def warnings(texts: Iterable[str]) -> Headers:

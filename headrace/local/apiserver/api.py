@@ -304,6 +304,9 @@ class Api:
                 '"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"'
             )
             raise refusals.bad_request(f"{text}: {why}")
+        if written != r.kind and kind.custom:
+            name = str((obj.get("metadata") or {}).get("name", ""))
+            raise refusals.other_kind(kind, name, str(written))
         if written != r.kind:
             why = f"converting (v1.{written}) to (core.{r.kind}): unknown conversion"
             raise refusals.bad_request(f"{text}: {why}")

@@ -61,7 +61,7 @@ class App:
         try:
             answer = await self._answer(request, send)
         except KubeError as error:
-            answer = answers.refused(error)
+            answer = answers.refused(error, request.warned)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from headrace.local.apiserver.kinds import Kind
 from headrace.local.apiserver.schema import FieldError
+from headrace.local.apiserver.schema import errors as schema_errors
 from kube import errors
 from kube.errors import KubeError
 
@@ -99,6 +101,13 @@ def forbidden(kind: Kind, name: str, why: str) -> KubeError:
 def expired(message: str) -> KubeError:
     """Too old a version or token."""
     return raised(errors.Gone, message)
+
+
+def other_kind(kind: Kind, name: str, written: str) -> KubeError:
+    """The object of a custom resource says that it is of another kind."""
+    named = replace(kind, resource=replace(kind.resource, kind=written))
+    wrong = schema_errors.invalid("kind", written, f"must be {kind.resource.kind}")
+    return invalid(named, name, [wrong])
 
 
 def invalid(kind: Kind, name: str, found: Sequence[FieldError]) -> KubeError:

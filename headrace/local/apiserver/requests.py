@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -32,6 +32,7 @@ class Request:
     headers: dict[str, str]
     receive: Receive
     scope: Scope
+    warned: list[str] = field(default_factory=list)  # what the answer warns of, good or bad
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Request:

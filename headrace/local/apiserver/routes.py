@@ -73,7 +73,7 @@ class Routes:
         if target.subresource == "token":
             return await reviews.token(self._api, request, kind, target)
         if target.subresource == "scale":
-            write = self._write(request, [], "")
+            write = self._write(request)
             return await scaling.answer(self._api, request, kind, target, write)
         match request.method, bool(target.name):
             case "GET", True:
@@ -130,7 +130,7 @@ class Routes:
 
     # -- writing ----------------------------------------------------------------------------
 
-    def _write(self, request: Request, warned: list[str], subresource: str = "") -> Write:
+    def _write(self, request: Request, subresource: str = "") -> Write:
         query = request.query
         agent = request.headers.get("user-agent", "unknown").partition("/")[0]
         if query.get("dryRun") not in {None, "", "All"}:
@@ -141,25 +141,23 @@ class Routes:
             dry_run=query.get("dryRun") == "All",
             force=request.flag("force"),
             subresource=subresource,
-            warn=warned.append,
+            warn=request.warned.append,
         )
 
     async def _create(self, request: Request, kind: Kind, target: Target) -> Answer:
         if kind.resource.namespaced and not target.namespace:
             raise _not_allowed()
         body = await request.value()
-        warned: list[str] = []
-        obj = await self._api.create(kind, target.namespace, body, self._write(request, warned))
-        return answers.one(request, kind, obj, 201, answers.warnings(warned))
+        obj = await self._api.create(kind, target.namespace, body, self._write(request))
+        return answers.one(request, kind, obj, 201, answers.warnings(request.warned))
 
     async def _update(self, request: Request, kind: Kind, target: Target) -> Answer:
         body = await request.value()
-        warned: list[str] = []
-        write = self._write(request, warned, target.subresource)
+        write = self._write(request, target.subresource)
         if target.subresource == "finalize":
-            write = self._write(request, warned)
+            write = self._write(request)
         obj = await self._api.update(kind, target.namespace, target.name, body, write)
-        return answers.one(request, kind, obj, 200, answers.warnings(warned))
+        return answers.one(request, kind, obj, 200, answers.warnings(request.warned))
 
     async def _patch(self, request: Request, kind: Kind, target: Target) -> Answer:
         known = PATCHES_CUSTOM if kind.custom else PATCHES_BUILTIN
@@ -183,10 +181,11 @@ class Routes:
                 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is '
                 "required for apply patch",
             )
-        warned: list[str] = []
-        write = self._write(request, warned, target.subresource)
+        write = self._write(request, target.subresource)
         obj, made = await self._api.patch(kind, target.namespace, target.name, body, dialect, write)
-        return answers.one(request, kind, obj, 201 if made else 200, answers.warnings(warned))
+        return answers.one(
+            request, kind, obj, 201 if made else 200, answers.warnings(request.warned)
+        )
 
     async def _delete(self, request: Request, kind: Kind, target: Target) -> Answer:
         options = deletion.options_of(await request.value(), request.query)

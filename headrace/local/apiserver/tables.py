@@ -158,6 +158,7 @@ def _quota(group: str) -> Cell:
 
 NAME: Column = ("Name", "string", _name, 0)
 AGE: Column = ("Age", "string", _age, 0)
+CUSTOM_AGE: Column = ("Age", "date", _age, 0)
 PLAIN: tuple[Column, ...] = (NAME, ("Created At", "date", _at("metadata", "creationTimestamp"), 0))
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "Pod": (
@@ -242,7 +243,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 def _custom(kind: Kind) -> tuple[Column, ...]:
     if not kind.columns:
-        return (NAME, AGE)
+        return (NAME, CUSTOM_AGE)
     found: list[Column] = [NAME]
     for column in kind.columns:
         cell = _path_cell(column["jsonPath"], column["type"])
@@ -289,9 +290,18 @@ def render(kind: Kind, objects: list[Object], list_meta: dict[str, Any], include
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": list_meta,
-        "columnDefinitions": [_definition(column) for column in columns],
+        "columnDefinitions": _definitions(kind, columns),
         "rows": [_row(columns, obj, include) for obj in objects],
     }
+
+
+def _definitions(kind: Kind, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
+    found = [_definition(column) for column in columns]
+    # Custom columns come behind the name, in the order of the definition.
+    for made, written in zip(found[1:], kind.columns, strict=False):
+        made["format"] = written.get("format", "")
+        made["description"] = written.get("description", "")
+    return found
 
 
 def _definition(column: Column) -> dict[str, Any]:
