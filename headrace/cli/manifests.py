@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from lang import yaml
 from lang.errors import LangError
 
 MOST = 64 * 1024 * 1024
+_PREFIX = re.compile(r"yaml: (line \d+: )?")
 SUFFIXES = {".yaml", ".yml", ".json"}
 
 
@@ -90,5 +92,8 @@ def _parsed(content: bytes, name: str) -> list[yaml.Document]:
         return yaml.load_all(text)
     except LangError as error:
         at = yaml.where(text, error) if text else None
-        place = f"{name}:{at.line}:{at.column}" if at else name
-        raise click.ClickException(f"{place}: {error.message}") from error
+        if at is None:
+            raise click.ClickException(f"{name}: {error.message}") from error
+        # The message's own line is counted as go-yaml counts, which is often one off.
+        message = _PREFIX.sub("", error.message)
+        raise click.ClickException(f"{name}:{at.line}:{at.column}: {message}") from error
