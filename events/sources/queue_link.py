@@ -31,6 +31,7 @@ _LOOK_AT_SECRETS = 1.0
 _CLEAN_UP = 10.0
 _LONGEST_PAUSE = 30.0
 _DRAIN = 5.0
+_SETTLE = 1.0
 _STEPS = 5
 
 
@@ -149,6 +150,7 @@ async def _once(link: Link, session: Session) -> None:
                 return
     finally:
         if not task.done():
+            await link.relay.drain(_SETTLE)  # what is acknowledged now does not come again
             task.cancel()
             await asyncio.wait({task}, timeout=_CLEAN_UP)
     task.result()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.sources import github, mqtt, nats, redis, redis_stream, webhook
+from events.sources import amqp, github, mqtt, nats, redis, redis_stream, webhook
 from events.sources.contract import Source
 
 
@@ -17,6 +17,7 @@ class SourceType(NamedTuple):
 
 
 SOURCES: dict[str, SourceType] = {
+    "amqp": SourceType("amqp", amqp.Amqp),
     "github": SourceType("github", github.Github),
     "mqtt": SourceType("mqtt", mqtt.Mqtt),
     "nats": SourceType("nats", nats.Nats),
