@@ -23,6 +23,7 @@ from headrace.insight.explain import (
     fields,
     names,
     rendering,
+    semantics,
     types,
     walking,
 )
@@ -120,6 +121,7 @@ def test_the_tables_name_fields_and_types_that_exist() -> None:
                 places |= {f"{module}.{kind.__name__}.{field.name}"}
     assert sorted(set(example_values.BY_FIELD) - places) == []
     assert sorted(set(defaults.DEFAULTS) - places) == []
+    assert sorted(set(semantics.SEMANTICS) - places) == []
     assert sorted(set(example_types.BY_TYPE) - owners) == []
     assert sorted(set(example_names.BY_NAME) - {field.name for field in every_field()}) == []
 
@@ -140,6 +142,15 @@ def test_a_field_says_its_type_default_limits_and_an_example() -> None:
     assert "DEFAULT: OnFailure" in text
     assert "  OnTransientError\n" in text
     assert "EXAMPLE:\n    retryPolicy: " in text
+
+
+def test_a_field_says_what_happens() -> None:
+    text = said("wf.spec.templates.dag.tasks.depends")
+    assert "SEMANTICS:\n    - Operands: NAME.Succeeded" in text
+    assert max(map(len, text.splitlines())) <= 80
+    rules = json.loads(said("wf.spec.templates.steps.when", "-o", "json"))["semantics"]
+    assert any("govaluate" in rule for rule in rules)
+    assert json.loads(said("wf.spec.priority", "-o", "json"))["semantics"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """One place as text for people, or as JSON for programs.
 
-The text has the sections of `kubectl explain`, and below them what the cluster checks, what
-absence means, and an example that can be pasted.
+The text has the sections of `kubectl explain`, and between them the rules behind the field, what
+absence means, what the cluster checks, and an example that can be pasted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crds.generate import manifests
-from headrace.insight.explain import examples, fields
+from headrace.insight.explain import examples, fields, semantics
 from headrace.insight.explain.fields import Field
 from headrace.insight.explain.types import Form, Type
 from headrace.insight.explain.walking import Place
@@ -49,7 +49,10 @@ def _paragraphs(place: Place) -> list[str]:
 
 
 def _facts(field: Field) -> list[str]:
-    lines = [f"DEFAULT: {field.default}", ""]
+    lines = []
+    if rules := semantics.of_field(field):
+        lines += ["SEMANTICS:", *(line for rule in rules for line in _item(rule)), ""]
+    lines += [f"DEFAULT: {field.default}", ""]
     if field.enum:
         lines += ["ONE OF:", *(f"    {each}" for each in field.enum), ""]
     if field.limits:
@@ -95,6 +98,11 @@ def _wrapped(text: str, indent: int = 4) -> list[str]:
     )
 
 
+def _item(text: str) -> list[str]:
+    first, *rest = _wrapped(text, 6)
+    return [f"    - {first.lstrip()}", *rest]
+
+
 def _indented(text: str) -> list[str]:
     return textwrap.indent(text.rstrip("\n"), "    ").split("\n")
 
@@ -127,6 +135,7 @@ def as_json(place: Place, *, recursive: bool = False) -> dict[str, Any]:
     }
     if place.path:
         about |= _field_json(place.field)
+        about["semantics"] = list(semantics.of_field(place.field))
     about["typeDescription"] = place.field.type_description
     about["example"] = example(place)
     about["fields"] = [
