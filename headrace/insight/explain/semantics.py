@@ -24,15 +24,15 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     ),
     "Template.dag": (
         (
-            "A task starts when its `depends` (or `dependencies`) holds; without one it starts at "
-            "once."
+            "A task starts when its `depends` (or `dependencies`) holds; without one it starts "
+            "at once."
         ),
         "A task sees the results of the tasks it depends on, directly or not, as tasks.NAME.",
     ),
     "DAGTask.depends": (
         (
-            "Operands: NAME.Succeeded, .Failed, .Errored, .Skipped, .Omitted, .Daemoned, and for loops "
-            ".AnySucceeded and .AllFailed; joined by &&, || and !."
+            "Operands: NAME.Succeeded, .Failed, .Errored, .Skipped, .Omitted, .Daemoned, and "
+            "for loops .AnySucceeded and .AllFailed; joined by &&, || and !."
         ),
         "NAME alone means: it Succeeded, was Skipped, or is a daemon that is ready.",
         "It is evaluated once every named task and its hooks have ended: a || b waits for both.",
@@ -48,8 +48,8 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     ),
     "Call.when": (
         (
-            "Tags are filled in first; what remains is a govaluate expression in which bare words are "
-            "texts: {{inputs.parameters.mode}} == fast."
+            "Tags are filled in first; what remains is a govaluate expression in which bare "
+            "words are texts: {{inputs.parameters.mode}} == fast."
         ),
         "Numbers compare as numbers. It must give true or false. False: the node is Skipped.",
         "In a loop it is evaluated for each item.",
@@ -57,8 +57,8 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     "Call.withItems": (
         "{{item}} is the item; of an object also {{item.KEY}}.",
         (
-            "The nodes are named NAME(0:item). The results of all that Succeeded are a JSON list: "
-            "{{steps.NAME.outputs.result}}."
+            "The nodes are named NAME(0:item). The results of all that Succeeded are a JSON "
+            "list: {{steps.NAME.outputs.result}}."
         ),
     ),
     "Call.withParam": (
@@ -67,36 +67,39 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     ),
     "Call.withSequence": (
         (
-            "Items are texts: count numbers from start, or start to end with both included; it counts "
-            "down when end is below start."
+            "Items are texts: count numbers from start, or start to end with both included; it "
+            "counts down when end is below start."
         ),
     ),
     "Call.continueOn": (
         "What follows runs although this ended badly, and the template does not fail for it.",
     ),
     "Call.template": ("One of template, templateRef and inline.",),
-    "Call.arguments": (_TAGS, "Arguments that the template does not declare are ignored."),
+    "Call.arguments": (
+        _TAGS,
+        "Arguments that the template does not declare are ignored.",
+    ),
     "WorkflowSpec.entrypoint": (
         "Needed unless the spec comes from a WorkflowTemplate that has one.",
         "The entrypoint's inputs take their values from spec.arguments of the same names.",
     ),
     "WorkflowSpec.arguments": (
         (
-            "Read in any template as {{workflow.parameters.NAME}}. A submission may override the "
-            "values."
+            "Read in any template as {{workflow.parameters.NAME}}. A submission may override "
+            "the values."
         ),
     ),
     "WorkflowSpec.onExit": (
         "Runs at the end whatever happened, except after shutdown: Terminate.",
         (
-            "It sees {{workflow.status}}, {{workflow.failures}} and {{workflow.duration}}. When it "
-            "fails, the workflow that Succeeded fails."
+            "It sees {{workflow.status}}, {{workflow.failures}} and {{workflow.duration}}. When "
+            "it fails, the workflow that Succeeded fails."
         ),
     ),
     "WorkflowSpec.hooks": (
         (
-            "`exit` is what onExit is. Any other name needs an expression over workflow.*, and runs "
-            "once as soon as that holds, beside the workflow."
+            "`exit` is what onExit is. Any other name needs an expression over workflow.*, and "
+            "runs once as soon as that holds, beside the workflow."
         ),
     ),
     "WorkflowSpec.parallelism": ("Counts pods, not nodes. What is too much waits.",),
@@ -113,22 +116,23 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     "WorkflowSpec.templateDefaults": ("A template's own fields win.",),
     "WorkflowSpec.podSpecPatch": (
         (
-            "A strategic merge patch in YAML or JSON; tags are filled in. A template's patch comes "
-            "after it."
+            "A strategic merge patch in YAML or JSON; tags are filled in. A template's patch "
+            "comes after it."
         ),
     ),
     "Template.retryStrategy": (
         "The node becomes a Retry node with one child for each attempt, NAME(0), NAME(1)…",
         (
-            "{{retries}} is the number of the attempt; {{lastRetry.exitCode}}, .status, .duration and "
-            ".message are of the one before."
+            "{{retries}} is the number of the attempt; {{lastRetry.exitCode}}, .status, "
+            ".duration and .message are of the one before."
         ),
     ),
     "RetryStrategy.limit": ("The number of further attempts: limit 3 runs at most 4 times.",),
     "RetryStrategy.retryPolicy": (
         (
-            "OnFailure: the container ended badly. OnError: the pod or its surroundings did (a lost "
-            "host, a failed init). OnTransientError: an error whose message is known to pass."
+            "OnFailure: the container ended badly. OnError: the pod or its surroundings did (a "
+            "lost host, a failed init). OnTransientError: an error whose message is known to "
+            "pass."
         ),
     ),
     "RetryStrategy.expression": (
@@ -137,14 +141,14 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     ),
     "RetryStrategy.backoff": (
         (
-            "Wait number n is duration * factor^(n-1), at most cap. maxDuration counts from the start "
-            "of the first attempt."
+            "Wait number n is duration * factor^(n-1), at most cap. maxDuration counts from the "
+            "start of the first attempt."
         ),
     ),
     "Template.timeout": (
         (
-            "Counted from when the node was made, so waiting for a lock or a host counts. Not for "
-            "steps and dag."
+            "Counted from when the node was made, so waiting for a lock or a host counts. Not "
+            "for steps and dag."
         ),
     ),
     "Template.activeDeadlineSeconds": (
@@ -153,8 +157,8 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     "Template.parallelism": ("Counts direct children that run.",),
     "Template.daemon": (
         (
-            "The step counts as done once the pod is ready; {{steps.NAME.ip}} is its address. It ends "
-            "with the template around it."
+            "The step counts as done once the pod is ready; {{steps.NAME.ip}} is its address. "
+            "It ends with the template around it."
         ),
     ),
     "Template.synchronization": (
@@ -166,15 +170,15 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     ),
     "Template.failFast": (
         (
-            "After a direct child has failed no new one starts, and the template fails once nothing of "
-            "it runs."
+            "After a direct child has failed no new one starts, and the template fails once "
+            "nothing of it runs."
         ),
     ),
     "Outputs.result": ("{{steps.NAME.outputs.result}} of a container or script: what it printed.",),
     "Inputs.parameters": (
         (
-            "{{inputs.parameters.NAME}} in the template. The caller's argument wins over `value`, and "
-            "`value` over `default`."
+            "{{inputs.parameters.NAME}} in the template. The caller's argument wins over "
+            "`value`, and `value` over `default`."
         ),
     ),
     "Parameter.value": (
@@ -184,45 +188,54 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     "SuspendTemplate.duration": ("Without it somebody has to resume: headrace resume NAME.",),
     "ResourceTemplate.successCondition": (
         (
-            "A label selector over paths of the object: status.succeeded > 0, status.phase in (Done). "
-            "Commas join; >= and quotes are not known."
+            "A label selector over paths of the object: status.succeeded > 0, status.phase in "
+            "(Done). Commas join; >= and quotes are not known."
         ),
     ),
     "CronWorkflowSpec.schedules": (
         (
-            "Minute, hour, day of month, month, day of week (0 to 6, Sunday is 0). Runs that fall into "
-            "the hour skipped by daylight saving are left out."
+            "Minute, hour, day of month, month, day of week (0 to 6, Sunday is 0). Runs that "
+            "fall into the hour skipped by daylight saving are left out."
         ),
     ),
     "CronWorkflowSpec.concurrencyPolicy": (
-        "While the last run goes on: Allow starts another, Forbid skips, Replace ends the old one.",
+        (
+            "While the last run goes on: Allow starts another, Forbid skips, Replace ends the "
+            "old one."
+        ),
     ),
     "CronWorkflowSpec.startingDeadlineSeconds": (
-        "After a time without a controller, the latest missed run starts if it is at most so late.",
+        (
+            "After a time without a controller, the latest missed run starts if it is at most "
+            "so late."
+        ),
     ),
-    "Event.selector": ("Variables: payload, metadata, discriminator, namespace.", _EXPR),
+    "Event.selector": (
+        "Variables: payload, metadata, discriminator, namespace.",
+        _EXPR,
+    ),
     # Events
     "SensorSpec.dependencies": (
         (
-            "Each names one event of one EventSource. A trigger without `conditions` waits for all of "
-            "them; an event counts once."
+            "Each names one event of one EventSource. A trigger without `conditions` waits for "
+            "all of them; an event counts once."
         ),
     ),
     "TriggerTemplate.conditions": (
         "Names of dependencies with &&, || and parentheses: push && (approval || admin).",
         (
-            "What has arrived is kept, also over restarts, until the whole holds or conditionsReset "
-            "forgets it."
+            "What has arrived is kept, also over restarts, until the whole holds or "
+            "conditionsReset forgets it."
         ),
     ),
     "TriggerParameterSource.dataKey": (
         (
-            "body.commits.0.id, body.commits.#.id, body.commits.#(author==x).id. The payload is what "
-            "the source documents; most put the message under body."
+            "body.commits.0.id, body.commits.#.id, body.commits.#(author==x).id. The payload is "
+            "what the source documents; most put the message under body."
         ),
         (
-            "A template wins over a key, data over context; `value` is used when they give nothing. "
-            "Without any of them the whole event is taken."
+            "A template wins over a key, data over context; `value` is used when they give "
+            "nothing. Without any of them the whole event is taken."
         ),
     ),
     "TriggerParameter.dest": (
@@ -235,16 +248,16 @@ SEMANTICS: dict[str, tuple[str, ...]] = {
     "ExprFilter.expr": ("govaluate over the names in `fields`; what is no boolean does not pass.",),
     "EventSourceFilter.expression": (
         (
-            "expr over the payload: body.action == 'opened'. Events for which it does not hold are "
-            "not published."
+            "expr over the payload: body.action == 'opened'. Events for which it does not hold "
+            "are not published."
         ),
     ),
     "Trigger.retryStrategy": ("steps is the number of attempts in all.",),
     "Trigger.dlqTrigger": ("Fires with the same events once the attempts are used up.",),
     "StandardK8STrigger.operation": (
         (
-            "create gives the object a name that is derived from the events: the same events never "
-            "make a second object."
+            "create gives the object a name that is derived from the events: the same events "
+            "never make a second object."
         ),
     ),
 }
