@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 import yaml
 
 from crds.generate import limits
-from tests.acceptance.kubectl import limit_cases
+from tests.acceptance.kubectl import limit_cases, required_cases
 from tests.acceptance.kubectl.conftest import Done, Kubectl
 from tests.acceptance.kubectl.limit_cases import CASES, Case
 from tests.acceptance.local_cluster import ROOT, LocalCluster
@@ -56,11 +57,14 @@ def answers(
         shared("apply", "--server-side", "--force-conflicts", "-f", str(FULL))
     else:
         shared("apply", "-f", str(MANIFESTS))
-    folder = tmp_path_factory.mktemp("limits")
-    for number, case in enumerate(CASES):
+    return applied(shared, tmp_path_factory.mktemp("limits"), CASES)
+
+
+def applied(kubectl: Kubectl, folder: Path, cases: list[Case]) -> Done:
+    for number, case in enumerate(cases):
         for each in objects(case, number):
             (folder / f"{each['metadata']['name']}.json").write_text(json.dumps(each))
-    return shared.run("apply", "--server-side", "--validate=false", "-f", str(folder))
+    return kubectl.run("apply", "--server-side", "--validate=false", "-f", str(folder))
 
 
 def refusal(answers: Done, name: str) -> str:
@@ -73,11 +77,39 @@ def refusal(answers: Done, name: str) -> str:
     ("number", "case"), list(enumerate(CASES)), ids=lambda each: getattr(each, "about", None)
 )
 def test_a_limit_is_kept_and_broken(answers: Done, number: int, case: Case) -> None:
+    check(answers, number, case)
+
+
+def check(answers: Done, number: int, case: Case) -> None:
     kind = f"{case.kind.lower()}.argoproj.io"
     assert f"{kind}/good-{number} serverside-applied" in answers.out
     assert refusal(answers, f"good-{number}") == ""
     assert f"{kind}/bad-{number} " not in answers.out
     assert case.says in refusal(answers, f"bad-{number}")
+
+
+@pytest.fixture(scope="module")
+def required(shared: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The same for objects that lack a field, in a namespace of their own."""
+    name = f"{shared.namespace}-required"
+    shared("create", "namespace", name)
+    shared("apply", "-f", str(MANIFESTS))
+    tool = replace(shared, namespace=name)
+    return applied(tool, tmp_path_factory.mktemp("required"), required_cases.CASES)
+
+
+@pytest.mark.parametrize(
+    ("number", "case"),
+    list(enumerate(required_cases.CASES)),
+    ids=lambda each: getattr(each, "about", None),
+)
+def test_a_required_field_is_required(required: Done, number: int, case: Case) -> None:
+    check(required, number, case)
+
+
+def test_every_required_field_has_a_case() -> None:
+    known = {each.of for each in required_cases.TYPES} | required_cases.ELSEWHERE
+    assert {name for name, needed in limits.REQUIRED.items() if needed} == known
 
 
 def test_every_limit_has_a_case() -> None:
