@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resubmit": ("again", "resubmit"),
     "cron": ("cron", "cron"),
     "delete": ("delete", "delete"),
+    "lint": ("lint", "lint"),
     "explain": ("explain", "explain"),
     "version": ("version", "version"),
 }
