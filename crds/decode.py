@@ -3,11 +3,12 @@
 `decode` reads an object as Go's decoder reads it for Argo: field names are case-sensitive, `null`
 is absent, whole numbers may be written `2.0`, parameter values may be numbers or booleans. All
 wrong types are found in one pass, and every unknown field is reported with its path. `encode` is
-the way back: `decode(encode(x)) == x`.
+the way back: `decode(encode(x)) == x`, and with what was written, unknown fields too.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 import typing
@@ -53,10 +54,35 @@ def _read(value: object, kind: type[Shape], findings: Findings) -> Any:
         return findings.wrong(None, "less deeply nested", value, kind())
 
 
-def encode(typed: Shape) -> dict[str, Any]:
-    """The plain JSON of a typed object; what is absent or at its default is left out."""
+def encode(typed: Shape, written: object = None) -> dict[str, Any]:
+    """The plain JSON of a typed object; what is absent or at its default is left out.
+
+    `written`: what it was decoded from. Fields of it that the kind does not have are put back
+    where they were, as far as that place still exists: nothing that a newer version knows is lost
+    by reading, changing and writing an object.
+    """
     plain: dict[str, Any] = msgspec.to_builtins(typed)
+    if written is not None:
+        findings = Findings()
+        _read(written, type(typed), findings)
+        for path in findings.unknown_at:
+            _put_back(plain, written, scalars.steps(path))
     return plain
+
+
+def _put_back(plain: Any, written: Any, steps: list[str | int]) -> None:
+    *parents, last = steps
+    for step in parents:
+        written = written[step]
+        if isinstance(plain, dict) and isinstance(step, str):
+            # An object of which nothing else is known is left out as a default.
+            plain = plain.setdefault(step, {}) if isinstance(written, dict) else plain.get(step)
+        elif isinstance(plain, list) and isinstance(step, int) and step < len(plain):
+            plain = plain[step]
+        else:
+            return
+    if isinstance(plain, dict):
+        plain.setdefault(last, copy.deepcopy(written[last]))
 
 
 @functools.cache

@@ -26,16 +26,26 @@ def text_of(path: Path) -> str:
     return "".join(reversed(parts)).removeprefix(".")
 
 
+def steps(path: Path) -> list[str | int]:
+    """The keys and indexes from the root on."""
+    found: list[str | int] = []
+    while path is not None:
+        path, last = path
+        found.append(last)
+    return found[::-1]
+
+
 class Findings:
     """What one decoding found: wrong types and unknown fields."""
 
-    __slots__ = ("errors", "fold", "unknown")
+    __slots__ = ("errors", "fold", "unknown", "unknown_at")
 
     def __init__(self, *, fold: bool = False) -> None:
         """`fold`: field names may be written in another case, as lax Go decoding allows."""
         self.fold = fold
         self.errors: list[FieldError] = []
         self.unknown: list[str] = []
+        self.unknown_at: list[Path] = []  # the same, as paths
 
     def wrong(self, path: Path, wanted: str, value: object, instead: Any) -> Any:
         """Record that `value` is not what is wanted; go on with `instead`."""
@@ -50,6 +60,7 @@ class Findings:
     def unknown_field(self, path: Path, key: object) -> None:
         """Record a field that the type does not have."""
         self.unknown.append(text_of((path, str(key))))
+        self.unknown_at.append((path, str(key)))
 
 
 Reader = Callable[[Any, Path, Findings], Any]

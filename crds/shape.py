@@ -62,7 +62,7 @@ def json_name(attribute: str) -> str:
 
 
 class Shape(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, rename=json_name):
-    """A typed object. Unknown fields are not stored; `crds.decode` reports where they were."""
+    """A typed object. `crds.decode` reports unknown fields and puts them back."""
 
 
 class Scalar(Enum):

@@ -46,6 +46,38 @@ def test_a_full_object_comes_back_as_it_was() -> None:
     assert decode.encode(typed) == written
 
 
+def test_unknown_fields_survive_a_round_trip() -> None:
+    written = workflow(
+        container={"image": "a", "env": [{"name": "E", "next": [1]}], "later": {"x": 1}},
+        dag={"tasks": [{"name": "t", "new": True}]},
+        future=None,
+        retryStrategy={"unheardOf": {"deep": [2]}},
+    )
+    written["spec"]["more"] = {"a.b": 1}
+    written["extra"] = 5
+    typed, unknown = decode.decode(written, Workflow)
+    assert len(unknown) == 7
+    assert "extra" not in decode.encode(typed)
+    assert decode.encode(typed, written) == written
+
+
+def test_unknown_fields_stay_beside_what_was_changed() -> None:
+    written = workflow(container={"image": "a", "later": 1})
+    written["spec"]["templates"].append({"name": "second", "later": 2})
+    typed, _ = decode.decode(written, Workflow)
+    assert typed.spec is not None
+    assert typed.spec.templates is not None
+    shorter = msgspec.structs.replace(
+        typed.spec, templates=typed.spec.templates[:1], entrypoint="x"
+    )
+    changed = msgspec.structs.replace(typed, spec=shorter)
+    spec = decode.encode(changed, written)["spec"]
+    assert spec["entrypoint"] == "x"
+    [template] = spec["templates"]
+    assert template["container"] == {"image": "a", "later": 1}
+    assert written["spec"]["templates"][1]["later"] == 2
+
+
 def test_steps_are_groups_of_steps() -> None:
     template = read(steps=[[{"name": "a", "template": "x"}], []])
     assert template.steps is not None
