@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crds.events_shared import (
     ContainerTemplate,
+    EventsStatus,
     KafkaConsumerGroup,
     Metadata,
     PersistenceStrategy,
@@ -128,6 +129,12 @@ class BusConfig(Shape, frozen=True):
     nats: NATSConfig | None = None  # NATS Streaming
     jetstream: JetStreamConfig | None = None  # JetStream
     kafka: KafkaBus | None = None  # Kafka
+
+
+class EventBusStatus(EventsStatus, frozen=True):
+    """How a bus is doing, and how to reach it."""
+
+    config: BusConfig | None = None  # what a client needs to connect
 
 
 class EventBus(Shape, frozen=True):

@@ -200,3 +200,19 @@ class EventContext(Shape, frozen=True):
     datacontenttype: str = ""  # media type of the data
     subject: str = ""  # name of the event in its source
     time: Time | None = None  # time of the event
+
+
+class EventsStatus(Shape, frozen=True):
+    """How an object of Argo Events is doing."""
+
+    conditions: list[EventsCondition] | None = None  # Deployed, SourcesProvided and so on
+
+
+class EventsCondition(Shape, frozen=True):
+    """One condition, as Kubernetes words it."""
+
+    type: str = ""  # what it is about
+    status: str = ""  # True, False or Unknown
+    reason: str = ""  # one word
+    message: str = ""  # for people
+    last_transition_time: Time | None = None  # when it changed

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from crds import cron, eventbinding, eventbus, eventsource, sensor, status, tasks, workflow
+from crds import (
+    cron,
+    eventbinding,
+    eventbus,
+    events_shared,
+    eventsource,
+    sensor,
+    status,
+    tasks,
+    workflow,
+)
 from crds.generate import comments, limits
 from crds.generate.schemas import Builder
 from crds.shape import Shape
@@ -61,11 +71,30 @@ DEFINITIONS = (
     Definition(
         tasks.WorkflowArtifactGCTask, "workflowartifactgctasks", ("wfat",), status_resource=True
     ),
-    Definition(eventbus.EventBus, "eventbus", ("eb",), status_resource=True, open_spec=True),
     Definition(
-        eventsource.EventSource, "eventsources", ("es",), status_resource=True, open_spec=True
+        eventbus.EventBus,
+        "eventbus",
+        ("eb",),
+        status_resource=True,
+        status=eventbus.EventBusStatus,
+        open_spec=True,
     ),
-    Definition(sensor.Sensor, "sensors", ("sn",), status_resource=True, open_spec=True),
+    Definition(
+        eventsource.EventSource,
+        "eventsources",
+        ("es",),
+        status_resource=True,
+        status=events_shared.EventsStatus,
+        open_spec=True,
+    ),
+    Definition(
+        sensor.Sensor,
+        "sensors",
+        ("sn",),
+        status_resource=True,
+        status=events_shared.EventsStatus,
+        open_spec=True,
+    ),
 )
 """Every kind."""
 
@@ -118,7 +147,7 @@ def _schema(each: Definition, table: dict[str, dict[str, str]], minimal: bool) -
     schema = _open(each.kind) if each.open_spec else builder.of(each.kind)
     properties = schema["properties"]
     properties["metadata"] = {"type": "object"}
-    if each.status is not None:
+    if each.status is not None and not each.open_spec:
         properties["status"] = builder.of(each.status)
     schema["required"] = list(each.required)
     return schema

@@ -118,6 +118,8 @@ BY_FIELD: dict[str, Any] = {
     "NodeStatus.phase": "Succeeded",
     "Condition.type": "Completed",
     "Condition.status": "True",
+    "EventsCondition.type": "Deployed",
+    "EventsCondition.status": "True",
     # Events
     "TriggerParameter.dest": "spec.arguments.parameters.0.value",
     "TriggerParameterSource.dataKey": "body.head_commit.id",

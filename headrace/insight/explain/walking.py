@@ -19,6 +19,14 @@ from headrace.insight.explain.types import Form
 _PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 _DEPTH = 7
 
+REMOVED = {
+    "CronWorkflowSpec.schedule": '"schedules", a list',
+    "Synchronization.mutex": '"mutexes", a list',
+    "Synchronization.semaphore": '"semaphores", a list',
+    "WorkflowSpec.podPriority": '"podPriorityClassName"',
+}
+"""Fields that Argo Workflows v4 took away, and what is there instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -73,9 +81,13 @@ def _is_key(place: Place, part: str, bracketed: bool, rest: list[str]) -> bool:
 
 def _nowhere(place: Place, part: str) -> str:
     where = place.path or place.kind.kind.__name__
+    if place.field.type.object.name in ("object", "any"):
+        return f"{where} holds any fields; nothing is known about them"
     missing = f'{where} has no field "{part}"'
+    if removed := REMOVED.get(f"{place.field.type.object.name}.{part}"):
+        return f"{missing} any more; use {removed}"
     if not place.below:
-        return f"{missing}: it is a {place.field.type}"
+        return f"{missing}: its type is {place.field.type}"
     lowered = {name.lower(): name for name in place.below}
     near = difflib.get_close_matches(part.lower(), lowered, n=1, cutoff=0.6)
     if near:
