@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from lang import yaml
+from lang.errors import LangError
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_FRESH = 60.0
@@ -109,11 +110,11 @@ def _from_files(paths: list[Path], context: str | None) -> Access:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(), Loader=yaml.CSafeLoader) or {}
+        content = yaml.load(yaml.decode(path.read_bytes())) or {}
     except OSError as error:
         raise ConfigError(f"cannot read kubeconfig {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"kubeconfig {path} is not YAML: {error}") from error
+    except LangError as error:
+        raise ConfigError(f"kubeconfig {path} is not YAML: {error.message}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"kubeconfig {path} is not a map")
     return content

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import yaml
 
 from events.triggers.contract import FiringContext, TriggerFailed
+from lang import yaml
+from lang.errors import LangError
 
 _MAX_BYTES = 512 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
@@ -54,9 +55,9 @@ async def fetch(context: FiringContext, source: Mapping[str, Any]) -> dict[str, 
 
 def _parse(text: str, path: str) -> dict[str, Any]:
     try:
-        found = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise TriggerFailed(f"{path}: is no YAML: {error}", permanent=True) from None
+        found = yaml.load(text)
+    except LangError as error:
+        raise TriggerFailed(f"{path}: is no YAML: {error.message}", permanent=True) from None
     if not isinstance(found, dict):
         raise TriggerFailed(f"{path}: is no object", permanent=True)
     return found
