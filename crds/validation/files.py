@@ -19,6 +19,7 @@ from crds.validation import cron, eventbus, eventsource, extensions, sensor, wor
 from crds.validation.library import Library
 from lang import yaml
 from lang.errors import ErrorKind, LangError
+from lang.yaml_nodes import MAX_DOCUMENTS
 from lang.yaml_positions import Path, Position
 
 _SEPARATOR = re.compile(r"^---(?:[ \t].*|\r)?$", re.MULTILINE)
@@ -143,7 +144,11 @@ def _name(item: Mapping[str, Any]) -> str:
 
 
 def _objects(file: str, text: str, outcome: Lint, strict: bool) -> Iterator[Checked]:
-    for chunk, above in _chunks(text):
+    for number, (chunk, above) in enumerate(_chunks(text)):
+        if number > MAX_DOCUMENTS:
+            message = f"more than {MAX_DOCUMENTS} documents"
+            outcome.problems.append(Problem(file, message, above + 1, 1))
+            return
         if not chunk.strip():
             continue
         document = _read(file, chunk, above, outcome, strict)

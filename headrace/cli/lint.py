@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from headrace.cli import printing
-from headrace.cli.connection import Target, asynchronous, target_options
+from headrace.cli.connection import Target, target_options
 from headrace.insight.lint import fixing, reading, running, settings
 from headrace.insight.lint.formats import FORMATS
 from headrace.insight.lint.model import INVALID, Severity
@@ -30,8 +31,7 @@ PASSES = 10
     "--fail-on", type=click.Choice(["error", "warning"]), default="error", show_default=True
 )
 @target_options
-@asynchronous
-async def lint(
+def lint(
     target: Target,
     sources: tuple[str, ...],
     offline: bool,
@@ -50,7 +50,7 @@ async def lint(
         texts = reading.read(sources)
     except (settings.SettingsError, reading.Unreadable) as error:
         raise _NotRun(str(error)) from error
-    known = Known() if offline else await _known(target, texts.by_file)
+    known = Known() if offline else _known(target, texts.by_file)
     report = running.lint(texts.by_file, strict=strict, settings=chosen, known=known)
     passes = PASSES if fix else 0
     while passes and _mend(texts.by_file, report):
@@ -71,15 +71,18 @@ class _NotRun(click.ClickException):
     exit_code = NOT_RUN
 
 
-async def _known(target: Target, texts: dict[str, str]) -> Known:
+def _known(target: Target, texts: dict[str, str]) -> Known:
     """What the cluster holds, when the files refer to something that may be there."""
     from headrace.insight.lint import cluster
 
     if not cluster.needed(texts):
         return Known()
-    try:
+    async def ask() -> Known:
         async with target.connect() as connection:
             return await cluster.known(connection.cluster, connection.namespace)
+
+    try:
+        return asyncio.run(ask())
     except click.ClickException as error:
         text = f"{error.format_message()}. Or look at the files alone: --offline"
         raise _NotRun(text) from error

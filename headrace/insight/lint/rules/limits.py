@@ -15,11 +15,10 @@ def _check(corpus: Corpus) -> Hits:
         if flow.spec.get("podSpecPatch"):
             continue  # limits may come from there
         for each in flow.containers():
-            missing = [name for name in ("memory", "cpu") if name not in _limits(flow, each.body)]
-            if missing and not each.template.get("podSpecPatch"):
+            if "memory" not in _limits(flow, each.body) and not each.template.get("podSpecPatch"):
                 message = (
-                    f"no {' and no '.join(missing)} limit: set resources.limits, or once for all "
-                    "in spec.templateDefaults.container.resources"
+                    "no memory limit: set resources.limits.memory, or once for all in "
+                    "spec.templateDefaults.container.resources"
                 )
                 yield flow.item, Hit(each.path, message)
 
@@ -35,15 +34,15 @@ def _limits(flow: Flow, body: Mapping[str, object]) -> Mapping[str, object]:
 
 RULE = Rule(
     id="no-limits",
-    title="A container has no resource limits",
+    title="A container has no resource limit",
     why=(
-        "Without a memory limit one step can take the node down with everything else on it; "
-        "without a CPU limit it slows down its neighbours."
+        "Without a memory limit one step can take the node down with everything else on it. A CPU "
+        "limit is a matter of taste: what waits for a CPU does no harm."
     ),
     bad=examples.workflow("- name: main\n  container:\n    image: alpine:3.20\n"),
     good=examples.workflow(
         "- name: main\n  container:\n    image: alpine:3.20\n"
-        "    resources:\n      limits: {memory: 64Mi, cpu: 500m}\n"
+        "    resources:\n      limits: {memory: 64Mi}\n"
     ),
     check=_check,
 )

@@ -43,6 +43,8 @@ def _check(corpus: Corpus) -> Hits:
 def _templates(flow: Flow) -> Iterator[Hit]:
     """In a stored template everything may be called from elsewhere."""
     named = {str(t.get("name")): t for _, t in flow.templates() if t.get("name")}
+    if flow.spec.get("entrypoint") not in named:
+        return  # an error of its own
     waiting = [str(flow.spec.get("entrypoint") or ""), str(flow.spec.get("onExit") or "")]
     waiting += _hooked(flow.spec)
     reached: set[str] = set()
