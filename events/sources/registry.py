@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.sources import amqp, github, mqtt, nats, redis, redis_stream, webhook
+from events.sources import amqp, github, kafka, mqtt, nats, redis, redis_stream, webhook
 from events.sources.contract import Source
 
 
@@ -19,6 +19,7 @@ class SourceType(NamedTuple):
 SOURCES: dict[str, SourceType] = {
     "amqp": SourceType("amqp", amqp.Amqp),
     "github": SourceType("github", github.Github),
+    "kafka": SourceType("kafka", kafka.Kafka),
     "mqtt": SourceType("mqtt", mqtt.Mqtt),
     "nats": SourceType("nats", nats.Nats),
     "redis": SourceType("redis", redis.Redis),

@@ -47,9 +47,17 @@ class Served:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def serve(
-        self, bus: Bus, kind: str, event: str, spec: Mapping[str, Any], source: str = "hooks"
+        self,
+        bus: Bus,
+        kind: str,
+        event: str,
+        spec: Mapping[str, Any],
+        source: str = "hooks",
+        *,
+        notes: list[str] | None = None,
     ) -> None:
-        """Run one event and wait until it is ready; raises what it raised."""
+        """Run one event and wait until it is ready; raises what it raised. `notes` collects
+        what it says of itself."""
         expression = (spec.get("filter") or {}).get("expression")
         context = SourceContext(
             "argo",
@@ -64,9 +72,13 @@ class Served:
             EventFilter(expression) if expression else None,
         )
         ready = asyncio.Event()
-        task = asyncio.create_task(
-            registry.SOURCES[kind].make().run(context, lambda note="": ready.set())
-        )
+
+        def signal(note: str = "") -> None:
+            ready.set()
+            if notes is not None:
+                notes.append(note)
+
+        task = asyncio.create_task(registry.SOURCES[kind].make().run(context, signal))
         self.tasks.append(task)
         waiter = asyncio.create_task(ready.wait())
         async with asyncio.timeout(40):

@@ -1,0 +1,208 @@
+"""A Kafka broker of a test module, in KRaft mode, from the jars Apache publishes.
+
+The jars are fetched once with Maven into ~/.cache/headrace-tests. Listeners: PLAINTEXT on `port`,
+SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) on `sasl_port`, SSL on `tls_port`.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.events.sources.brokers import program
+from tests.events.support import free_port
+
+_VERSION = "3.9.1"
+_POM = """<project><modelVersion>4.0.0</modelVersion>
+<groupId>headrace</groupId><artifactId>tests</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+<version>{version}</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId>
+<version>1.7.36</version></dependency>
+</dependencies></project>"""
+USER, PASSWORD = "orders", "s3cret"
+
+
+def jars() -> Path:
+    """The folder of the broker's jars; skips when they cannot be had."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace-tests"
+    folder = cache / f"kafka-{_VERSION}"
+    if folder.is_dir():
+        return folder
+    maven = program("mvn", "maven")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        pom, fresh = Path(work) / "pom.xml", Path(work) / "jars"
+        pom.write_text(_POM.format(version=_VERSION))
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={fresh}"]
+        done = subprocess.run(
+            [maven, "-q", "-B", "-f", str(pom), *goal],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=50,
+        )
+        if done.returncode != 0 or not fresh.is_dir():
+            pytest.skip("the jars of Kafka cannot be fetched")
+        with contextlib.suppress(OSError):  # another worker may have been faster
+            fresh.rename(folder)
+    return folder
+
+
+class Kafka:
+    """One node that is broker and controller."""
+
+    def __init__(self, folder: Path, authority: trustme.CA) -> None:
+        self._java = program("java", "default-jre-headless")
+        self._jars = jars()
+        self.port, self.sasl_port, self.tls_port = free_port(), free_port(), free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        _certificates(folder, authority)
+        self._write_config(free_port())
+        self._format()
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        with (self._folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command("kafka.Kafka", str(self._folder / "server.properties")),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        give_up = time.monotonic() + 50
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError((self._folder / "output").read_text()[-3000:])
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)
+            self._process = None
+
+    def _command(self, main: str, *arguments: str) -> list[str]:
+        quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx300m"]
+        return [self._java, *quick, "-cp", f"{self._jars}/*", main, *arguments]
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        users = [f"SCRAM-SHA-{bits}=[name={USER},password={PASSWORD}]" for bits in (256, 512)]
+        given = [part for user in users for part in ("--add-scram", user)]
+        config = str(self._folder / "server.properties")
+        command = self._command(
+            "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config, *given
+        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=50)
+        if done.returncode != 0:
+            raise RuntimeError(done.stdout.decode() + done.stderr.decode())
+
+    def _write_config(self, controller: int) -> None:
+        folder = self._folder
+        listeners = {
+            "PLAINTEXT": self.port,
+            "SASL_PLAINTEXT": self.sasl_port,
+            "SSL": self.tls_port,
+        }
+        shown = ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items())
+        login = "org.apache.kafka.common.security"
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"{shown},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": shown,
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,"
+            + ",".join(f"{name}:{name}" for name in listeners),
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(folder / "data"),
+            "num.partitions": "1",
+            "offsets.topic.num.partitions": "1",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "500",
+            "broker.session.timeout.ms": "2000",
+            "broker.heartbeat.interval.ms": "200",
+            "auto.create.topics.enable": "false",
+            "log.flush.interval.messages": "1",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+            "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
+                f'{login}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            ),
+            "listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config": (
+                f"{login}.scram.ScramLoginModule required;"
+            ),
+            "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": (
+                f"{login}.scram.ScramLoginModule required;"
+            ),
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(folder / "server.pem"),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(folder / "ca.pem"),
+            "ssl.client.auth": "required",
+        }
+        text = "".join(f"{name}={value}\n" for name, value in settings.items())
+        (folder / "server.properties").write_text(text)
+
+    def _accepts(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 2) as client:
+                # ApiVersions, version 0, correlation 1, client "t"
+                client.sendall(b"\x00\x00\x00\x0b\x00\x12\x00\x00\x00\x00\x00\x01\x00\x01t")
+                client.settimeout(5)
+                return bool(client.recv(1))
+        except OSError:
+            return False
+
+
+def _certificates(folder: Path, authority: trustme.CA) -> None:
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    key = folder / "server.pem"
+    key.write_bytes(_pkcs8(issued.private_key_pem.bytes()) + issued.cert_chain_pems[0].bytes())
+
+
+def _pkcs8(pem: bytes) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_pem_private_key(pem, None)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+@contextmanager
+def kafka(authority: trustme.CA) -> Iterator[Kafka]:
+    """Running."""
+    folder = Path(tempfile.mkdtemp(prefix="headrace-kafka-"))
+    server: Kafka | None = None
+    try:
+        server = Kafka(folder, authority)
+        server.start()
+        yield server
+    finally:
+        if server is not None:
+            server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
