@@ -78,6 +78,40 @@ class Egress:
             **tls,  # type: ignore[arg-type]  # passed through to the connector
         )
 
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of `host`, all checked; for clients that are handed an address.
+
+        Raises EgressDenied, OSError.
+        """
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        for address in addresses:
+            self.check(host, address, port)
+        return addresses
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """A connected socket, for clients that are handed one. The caller sets the time limit.
+
+        Raises EgressDenied, OSError.
+        """
+        loop = asyncio.get_running_loop()
+        failure: OSError | None = None
+        for address in await self.addresses(host, port):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            opened = socket.socket(family, socket.SOCK_STREAM)
+            opened.setblocking(False)
+            try:
+                await loop.sock_connect(opened, (address, port))
+            except OSError as error:
+                opened.close()
+                failure = error
+            except BaseException:
+                opened.close()
+                raise
+            else:
+                return opened
+        raise failure or OSError(f"{host} has no address")
+
 
 class _CheckedResolver(AbstractResolver):
     def __init__(self, egress: Egress) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.triggers import argo_workflow, http, k8s, log
+from events.triggers import argo_workflow, http, k8s, log, nats
 from events.triggers.contract import Trigger
 
 TRIGGERS: dict[str, Trigger] = {
@@ -10,6 +10,7 @@ TRIGGERS: dict[str, Trigger] = {
     "http": http.HttpTrigger(),
     "k8s": k8s.KubernetesTrigger(),
     "log": log.LogTrigger(),
+    "nats": nats.NatsTrigger(),
 }
 
 # A template with several kinds is served as the first of them in this order.
