@@ -55,6 +55,7 @@ class Served:
         source: str = "hooks",
         *,
         notes: list[str] | None = None,
+        prefix: str = "argo_default",
     ) -> None:
         """Run one event and wait until it is ready; raises what it raised. `notes` collects
         what it says of itself."""
@@ -67,7 +68,7 @@ class Served:
             f"spec.{kind}.{event}",
             spec,
             bus,
-            "argo_default",
+            prefix,
             self.services,
             EventFilter(expression) if expression else None,
         )
