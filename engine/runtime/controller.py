@@ -24,6 +24,7 @@ from engine.executors.window import Window
 from engine.runtime import leftovers, limits, podfacts
 from engine.runtime.actor import Actor
 from engine.runtime.announcing import Announcer
+from engine.runtime.artifactgc import ArtifactGc
 from engine.runtime.collector import Collector
 from engine.runtime.context import Caches, Context
 from engine.runtime.fencing import GRACE, Fence, Fenced
@@ -89,6 +90,10 @@ class EngineRuntime(Service):
         self._config_maps = self._informer(resources.CONFIGMAPS, index={"plugins": _plugins_of})
         self._window = Window()
         self.events = EventLog(cluster, throttle, clock, component="workflow-controller")
+        self._locations = Locations(cluster, settings.artifact_folder)
+        self._artifacts = ArtifactGc(
+            cluster, clock, throttle, self._locations, self._timers, self._background
+        )
         self._context = self._composed(throttle)
 
     # -- composition ------------------------------------------------------------------------
@@ -111,7 +116,7 @@ class EngineRuntime(Service):
                 clock=clock,
                 throttle=throttle,
                 window=self._window,
-                locations=Locations(cluster, self._settings.artifact_folder),
+                locations=self._locations,
                 egress=Egress(self._settings.egress),
                 plugins=PluginSettings(config.controller_namespace, self._settings.local_plugins),
                 plugin_maps=lambda namespace: self._config_maps.by_index("plugins", namespace),
@@ -234,6 +239,7 @@ class EngineRuntime(Service):
             actor = None
         if event.type == "DELETED":
             return
+        self._artifacts.changed(workflow)
         if self._settings.fence is not None and not self._settings.fence.owns(workflow):
             if actor is not None:
                 await self._let_go(key, actor)
