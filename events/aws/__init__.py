@@ -1,0 +1,1 @@
+"""What the sources and triggers of Amazon's services share."""
