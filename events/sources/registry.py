@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.sources import amqp, github, kafka, mqtt, nats, redis, redis_stream, webhook
+from events.sources import amqp, github, kafka, mqtt, nats, nsq, redis, redis_stream, webhook
 from events.sources.contract import Source
 
 
@@ -22,6 +22,7 @@ SOURCES: dict[str, SourceType] = {
     "kafka": SourceType("kafka", kafka.Kafka),
     "mqtt": SourceType("mqtt", mqtt.Mqtt),
     "nats": SourceType("nats", nats.Nats),
+    "nsq": SourceType("nsq", nsq.Nsq),
     "redis": SourceType("redis", redis.Redis),
     "redisStream": SourceType("redisStream", redis_stream.RedisStream),
     "webhook": SourceType("webhook", webhook.Webhook),
