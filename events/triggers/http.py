@@ -16,6 +16,7 @@ from events.secrets import MissingValue
 from events.sensors import parameters
 from events.sensors.parameters import ParameterError
 from events.trace import TRACEPARENT
+from events.triggers import policy
 from events.triggers.contract import FiringContext, TriggerFailed
 
 _METHODS = ("GET", "DELETE", "PATCH", "POST", "PUT")
@@ -64,11 +65,7 @@ class HttpTrigger:
 
 
 def _judge(context: FiringContext, status: int) -> str:
-    policy = context.policy.get("status")
-    if policy is not None:
-        if status not in (policy.get("allow") or ()):
-            raise TriggerFailed(f"policy.status: {status} is not allowed")
-    elif status >= 500 or status == 429:
+    if not policy.judged(context, status) and (status >= 500 or status == 429):
         raise TriggerFailed(f"http.url: answered {status}")
     return f"HTTP {status}"
 

@@ -1,4 +1,4 @@
-"""`policy.k8s`: a firing counts when the object has got certain labels."""
+"""`policy`: when a firing counts. By labels of the object it made, or by the answer's status."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from events.sensors import retrying
 from events.triggers.contract import FiringContext, TriggerFailed
 from kube.cluster import Object
 from kube.resources import Resource
+
+
+def judged(context: FiringContext, status: int) -> bool:
+    """Whether `policy.status` has decided that `status` counts; False without one.
+
+    Raises TriggerFailed for a status that is not listed.
+    """
+    wanted = context.policy.get("status")
+    if wanted is None:
+        return False
+    if status not in (wanted.get("allow") or ()):
+        raise TriggerFailed(f"policy.status: {status} is not allowed")
+    return True
 
 
 async def wait_for_labels(context: FiringContext, resource: Resource, obj: Object) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from events.triggers import argo_workflow, http, k8s, log, nats
+from events.triggers import argo_workflow, aws_lambda, http, k8s, log, nats
 from events.triggers.contract import Trigger
 
 TRIGGERS: dict[str, Trigger] = {
     "argoWorkflow": argo_workflow.ArgoWorkflowTrigger(),
+    "awsLambda": aws_lambda.AwsLambdaTrigger(),
     "http": http.HttpTrigger(),
     "k8s": k8s.KubernetesTrigger(),
     "log": log.LogTrigger(),
