@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from events.triggers import argo_workflow, aws_lambda, http, k8s, log, nats
+from events.triggers import argo_workflow, aws_lambda, http, k8s, log, nats, slack
 from events.triggers.contract import Trigger
 
 TRIGGERS: dict[str, Trigger] = {
@@ -12,6 +12,7 @@ TRIGGERS: dict[str, Trigger] = {
     "k8s": k8s.KubernetesTrigger(),
     "log": log.LogTrigger(),
     "nats": nats.NatsTrigger(),
+    "slack": slack.SlackTrigger(),
 }
 
 # A template with several kinds is served as the first of them in this order.
