@@ -77,6 +77,7 @@ def _known(target: Target, texts: dict[str, str]) -> Known:
 
     if not cluster.needed(texts):
         return Known()
+
     async def ask() -> Known:
         async with target.connect() as connection:
             return await cluster.known(connection.cluster, connection.namespace)
