@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from events.sources.contract import SourceError
 from tests.events.sources.kafka_server import PASSWORD, USER, Kafka, kafka
-from tests.events.sources.watched_bus import WatchedBus
+from tests.events.sources.watched_bus import WatchedBus, eventually
 from tests.events.support import free_port, serving
 
 AUTHORITY = trustme.CA()
@@ -166,6 +166,34 @@ async def test_members_of_a_group_share_the_partitions(broker: Kafka, strategy: 
     assert sorted(bodies(data)) == [b"0", b"1", b"2", b"3"]
     assert {e.subject for e in bus.events()} == {"a", "b"}
     assert [await committed(broker, name, p) for p in (0, 1)] == [2, 2]
+
+
+async def test_nothing_is_lost_or_doubled_while_members_come_and_go(broker: Kafka) -> None:
+    bus, name = WatchedBus(), await topic(broker, 3)
+    spec = group(broker, name)
+
+    async def produce() -> None:
+        async with producer(broker) as found:
+            for n in range(600):
+                await found.send(name, b"%d" % n, partition=n % 3)
+                await asyncio.sleep(0.003)
+
+    producing = asyncio.create_task(produce())
+    async with serving({}) as steady:
+        await steady.serve(bus, "kafka", "e", spec)
+        while not producing.done():
+            async with serving({}) as passing:  # as a second replica of the same event
+                await passing.serve(bus, "kafka", "e", spec)
+                seen = len(bus.attempts)
+
+                def moved(seen: int = seen) -> bool:
+                    return len(bus.attempts) > seen or producing.done()
+
+                await eventually(moved)
+        await producing
+        data = await bus.holds(600)
+    assert sorted(int(body) for body in bodies(data)) == list(range(600))
+    assert [await committed(broker, name, p) for p in range(3)] == [200, 200, 200]
 
 
 async def test_an_offset_is_committed_only_when_all_before_it_are_durable(broker: Kafka) -> None:
