@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from events.triggers import argo_workflow, aws_lambda, email, http, k8s, log, nats, slack
+from events.triggers import argo_workflow, aws_lambda, custom, email, http, k8s, log, nats, slack
 from events.triggers.contract import Trigger
 
 TRIGGERS: dict[str, Trigger] = {
     "argoWorkflow": argo_workflow.ArgoWorkflowTrigger(),
     "awsLambda": aws_lambda.AwsLambdaTrigger(),
+    "custom": custom.CustomTrigger(),
     "email": email.EmailTrigger(),
     "http": http.HttpTrigger(),
     "k8s": k8s.KubernetesTrigger(),
