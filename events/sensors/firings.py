@@ -125,7 +125,7 @@ class Firings:
                 lane.waiting -= 1
                 try:
                     async with asyncio.timeout(_ATTEMPT_SECONDS):
-                        return await self.carry_out(firing, spec)
+                        return await carry_out(self._services, firing, spec)
                 finally:
                     lane.waiting += 1
         except TimeoutError:
@@ -144,25 +144,6 @@ class Firings:
             return TriggerFailed(f"internal error ({type(error).__name__})", permanent=True)
         finally:
             lane.waiting -= 1
-
-    async def carry_out(self, firing: Firing, spec: Mapping[str, Any]) -> str:
-        """One attempt of the trigger written in `spec`."""
-        events = {name: cloudevent.decode(bytes(a.event)) for name, a in firing.events.items()}
-        template, kind = applied_template(spec, events)
-        context = FiringContext(
-            firing.key,
-            firing.namespace,
-            firing.sensor,
-            firing.trigger,
-            events,
-            next((a.traceparent for a in firing.events.values() if a.traceparent), ""),
-            spec.get("policy") or {},
-            self._services,
-        )
-        crashpoints.reached("trigger.before")
-        effect = await registry.TRIGGERS[kind].fire(context, template[kind])
-        crashpoints.reached("trigger.after")
-        return effect
 
     async def _last_resort(self, firing: Firing, trigger: Trigger) -> None:
         """Every attempt failed: the dead-letter trigger, if there is one, and the record."""
@@ -234,6 +215,26 @@ class Firings:
             )
             for dependency, arrived in firing.events.items()
         }
+
+
+async def carry_out(services: TriggerServices, firing: Firing, spec: Mapping[str, Any]) -> str:
+    """One attempt of the trigger written in `spec`."""
+    events = {name: cloudevent.decode(bytes(a.event)) for name, a in firing.events.items()}
+    template, kind = applied_template(spec, events)
+    context = FiringContext(
+        firing.key,
+        firing.namespace,
+        firing.sensor,
+        firing.trigger,
+        events,
+        next((a.traceparent for a in firing.events.values() if a.traceparent), ""),
+        spec.get("policy") or {},
+        services,
+    )
+    crashpoints.reached("trigger.before")
+    effect = await registry.TRIGGERS[kind].fire(context, template[kind])
+    crashpoints.reached("trigger.after")
+    return effect
 
 
 def applied_template(
