@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from events.triggers import argo_workflow, aws_lambda, custom, email, http, k8s, log, nats, slack
+from events.triggers import (
+    argo_workflow,
+    aws_lambda,
+    azure_event_hubs,
+    azure_service_bus,
+    custom,
+    email,
+    http,
+    k8s,
+    log,
+    nats,
+    open_whisk,
+    slack,
+)
 from events.triggers.contract import Trigger
 
 TRIGGERS: dict[str, Trigger] = {
     "argoWorkflow": argo_workflow.ArgoWorkflowTrigger(),
     "awsLambda": aws_lambda.AwsLambdaTrigger(),
+    "azureEventHubs": azure_event_hubs.AzureEventHubsTrigger(),
+    "azureServiceBus": azure_service_bus.AzureServiceBusTrigger(),
     "custom": custom.CustomTrigger(),
     "email": email.EmailTrigger(),
     "http": http.HttpTrigger(),
     "k8s": k8s.KubernetesTrigger(),
     "log": log.LogTrigger(),
     "nats": nats.NatsTrigger(),
+    "openWhisk": open_whisk.OpenWhiskTrigger(),
     "slack": slack.SlackTrigger(),
 }
 
