@@ -22,7 +22,7 @@ from tests.simulation.loop import LoopClock, VirtualLoop
 
 START = 1_767_225_600.0
 LONGEST = 4 * 3600.0  # virtual seconds until everything must be over
-QUIET = 120.0  # after the last workflow's end
+QUIET = 300.0  # after the last workflow's end: pods wait out the grace of a new process
 LIVES = 25  # crashes of one schedule, at the most
 STORMS = (
     Weather(),
