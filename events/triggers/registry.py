@@ -14,6 +14,7 @@ from events.triggers import (
     log,
     nats,
     open_whisk,
+    pulsar,
     slack,
 )
 from events.triggers.contract import Trigger
@@ -30,6 +31,7 @@ TRIGGERS: dict[str, Trigger] = {
     "log": log.LogTrigger(),
     "nats": nats.NatsTrigger(),
     "openWhisk": open_whisk.OpenWhiskTrigger(),
+    "pulsar": pulsar.PulsarTrigger(),
     "slack": slack.SlackTrigger(),
 }
 
