@@ -42,12 +42,22 @@ _EITHER = (
 )
 
 
+TRACE = "headrace.dev/traceparent"
+"""Annotation of a Workflow that an event started: where its trace goes on."""
+TRACEPARENT = "TRACEPARENT"
+
+
 def build(
     run: Run, call: Call, node: Node, body: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> Json:
     """The Pod of a leaf. Raises CoreError or LangError for what cannot become one."""
     own = _own_parts(run, call, extra)
     containers, inits = _containers(body)
+    if trace := run.annotations.get(TRACE):
+        containers, inits = (
+            [_traced(c, trace) for c in containers],
+            [_traced(c, trace) for c in inits],
+        )
     spec: Json = {"restartPolicy": "Never", "containers": containers}
     if inits:
         spec["initContainers"] = inits
@@ -152,6 +162,14 @@ def _containers(body: Mapping[str, Any]) -> tuple[list[Json], list[Json]]:
     others = [_mirrored(c, mounts) for c in body.get("sidecars") or ()]
     inits = [_mirrored(c, mounts) for c in body.get("initContainers") or ()]
     return [*mains, *others], inits
+
+
+def _traced(container: Json, trace: str) -> Json:
+    """With the W3C trace context of the event that started the workflow, unless it has its own."""
+    env = container.get("env") or []
+    if any(isinstance(each, Mapping) and each.get("name") == TRACEPARENT for each in env):
+        return container
+    return {**container, "env": [*env, {"name": TRACEPARENT, "value": trace}]}
 
 
 def _member(container: Mapping[str, Any], shared: list[Any]) -> Json:

@@ -23,7 +23,8 @@ def argo(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 def sensor(wanted: str = "main", trigger: dict[str, Any] | None = None) -> dict[str, Any]:
     """Submits a workflow for pushes to one branch."""
-    leaf = {"name": "main", "container": {"image": "alpine", "command": ["true"]}}
+    command = ["sh", "-c", "echo traced by $TRACEPARENT"]
+    leaf = {"name": "main", "container": {"image": "alpine", "command": command}}
     resource = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
@@ -121,6 +122,7 @@ def test_events_are_listed_explained_and_lead_to_their_workflow(cli: Cli, port: 
     assert [event["id"] for event in back["events"]] == [fired["id"]]
     assert (back["sensor"], back["trigger"]) == ("builder", "build")
     assert back["traceId"] == fired["traceId"] != ""
+    assert f"traced by 00-{fired['traceId']}-" in cli("logs", name, "-f")
     books = cli("events", "audit")
     assert "received 2 = 0 pending + 1 fired + 1 filtered + 0 dead" in books
     assert books.endswith("balanced\n")
