@@ -48,6 +48,7 @@ async def _tell(folder: Path, *, kept: bool) -> None:
         push = await story.github()
         await story.redelivery(push)
         await story.s3()
+        await story.replay(folder / "kubeconfig")
         await story.count()
     how_to_go_on(printing.console(), folder, kept=kept)
 

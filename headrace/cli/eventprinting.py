@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -111,20 +112,26 @@ def would(firing: WouldFire) -> None:
 
 def differences(found: list[Difference]) -> None:
     """What a changed Sensor does otherwise."""
-    changed = [each for each in found if each.change is not Change.SAME]
-    for each in changed:
+    for text in difference_lines(found):
+        click.echo(text)
+
+
+def difference_lines(found: list[Difference]) -> Iterator[str]:
+    """A line for each change and each value in it, and one that sums up."""
+    for each in found:
+        if each.change is Change.SAME:
+            continue
         ids = ", ".join(identity[:ID] for identity in each.ids)
-        click.echo(f"{each.trigger} for {ids}: {each.change}")
+        yield f"{each.trigger} for {ids}: {each.change}"
         for dest, before, after in each.values():
             if each.change is Change.OTHER:
-                click.echo(f"    {dest}: {_short(before)} -> {_short(after)}")
+                yield f"    {dest}: {_short(before)} -> {_short(after)}"
             else:
-                click.echo(f"    {dest} = {_short(before if after is None else after)}")
-        problem = each.after.problem if each.after else ""
-        if problem:
-            click.echo(f"    fails: {problem}")
+                yield f"    {dest} = {_short(before if after is None else after)}"
+        if each.after is not None and each.after.problem:
+            yield f"    fails: {each.after.problem}"
     counts = {change: sum(each.change is change for each in found) for change in Change}
-    click.echo("; ".join(f"{counts[change]} {change}" for change in Change))
+    yield "; ".join(f"{counts[change]} {change}" for change in Change)
 
 
 def dead_letters(found: list[Firing]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from headrace.cli import apply, manifests, printing, summary
+from events.ledger import reading
+from events.sensors.compiled import compile_sensor
+from headrace.cli import apply, eventprinting, manifests, printing, summary
 from headrace.cli.connection import Connection
 from headrace.cli.discovery import Discovery
 from headrace.demo import delivery
 from headrace.demo.hops import Hops, Watcher
+from headrace.insight.events import comparing, opening, simulating
 from kube import resources
 from kube.errors import NotFound
 
@@ -65,6 +69,26 @@ class Story:
         await self._serving("s3", port)
         workflow = await self._event(upload, "s3-", None)
         await self._log(workflow, "summary")
+
+    async def replay(self, kubeconfig: Path) -> None:
+        """The stored push is put to a changed Sensor: what would be different?"""
+        self._title("What would a changed Sensor have done? The stored events are put to it")
+        cluster, namespace = self._connection.cluster, self._connection.namespace
+        stored = await cluster.get(resources.SENSORS, namespace, "github-ci")
+        changed = copy.deepcopy(stored)
+        trigger = changed["spec"]["triggers"][0]["template"]["argoWorkflow"]
+        trigger["parameters"][1]["src"]["dataKey"] = "body.head_commit.id"
+        self._console.print("  the parameter branch from body.head_commit.id, not from body.ref:\n")
+        server = opening.Server(kubeconfig=str(kubeconfig))
+        async with opening.opened(cluster, namespace, "default", server) as bus:
+            found = [entry async for entry in reading.entries(bus)]
+        before = simulating.simulate(compile_sensor(stored), found)
+        after = simulating.simulate(compile_sensor(changed), found)
+        for line in eventprinting.difference_lines(comparing.compare(before, after)):
+            self._console.print(f"  {line}", soft_wrap=True)
+        self._console.print(
+            "\n  nothing was fired; see headrace events replay --help"
+        )
 
     async def count(self) -> None:
         """By now a second run of the first push would have shown."""
