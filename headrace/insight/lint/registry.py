@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from headrace.insight.lint.rule import Rule
 from headrace.insight.lint.rules import (
-    cleanup,
     data_key,
     deadline,
+    event_injection,
     fan_out,
     hidden_failure,
     image_tag,
-    injection,
     inline_artifact,
     limits,
     parallel_steps,
+    pod_gc,
     retry,
+    script_injection,
     secrets,
     sensor_dependency,
     sensor_dest,
+    ttl,
     unreachable,
 )
 
 RULES: tuple[Rule, ...] = (
-    injection.EVENT_RULE,
-    injection.RULE,
+    event_injection.RULE,
+    script_injection.RULE,
     secrets.RULE,
     image_tag.RULE,
     limits.RULE,
@@ -34,8 +36,8 @@ RULES: tuple[Rule, ...] = (
     hidden_failure.RULE,
     unreachable.RULE,
     inline_artifact.RULE,
-    cleanup.POD_RULE,
-    cleanup.TTL_RULE,
+    pod_gc.RULE,
+    ttl.RULE,
     sensor_dest.RULE,
     sensor_dependency.RULE,
     data_key.RULE,

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import example_sensor
 from headrace.insight.lint.corpus import Corpus, Json
 from headrace.insight.lint.model import Hit, Path
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import sensors
 from headrace.insight.lint.rules.sensor_dependency import events_of
 
 _HTTP = ("headers", "body", "metadata")
@@ -98,7 +98,7 @@ RULE = Rule(
         "A path that finds nothing gives no value: the parameter keeps its default, or the trigger "
         "fails, and only when the event comes."
     ),
-    bad=sensors.sensor(data_key="ref"),
-    good=sensors.sensor(),
+    bad=example_sensor.sensor(data_key="ref"),
+    good=example_sensor.sensor(),
     check=_check,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from headrace.insight.lint import examples
 from headrace.insight.lint.corpus import LEAVES, Corpus
 from headrace.insight.lint.model import Hit
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 _LEAF = "- name: main\n  container:\n    image: alpine:3.20\n"
 

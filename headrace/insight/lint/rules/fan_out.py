@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import examples
 from headrace.insight.lint.corpus import Corpus, Json
 from headrace.insight.lint.model import Hit
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 WIDE = 100  # a fixed loop of more is as bad as one of unknown width
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import examples
 from headrace.insight.lint.corpus import Corpus, Flow, Json
 from headrace.insight.lint.model import Hit
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 _HIDDEN = """\
 - name: main

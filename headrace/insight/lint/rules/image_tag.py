@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import examples
 from headrace.insight.lint.corpus import Corpus, Flow, Json
 from headrace.insight.lint.model import Hit, Path
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 
 def _check(corpus: Corpus) -> Hits:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from headrace.insight.lint import examples
 from headrace.insight.lint.corpus import Corpus, Flow
 from headrace.insight.lint.model import Hit
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 
 def _check(corpus: Corpus) -> Hits:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from headrace.insight.lint import code
+from headrace.insight.lint import code, examples
 from headrace.insight.lint.corpus import Corpus, Flow, Json
 from headrace.insight.lint.model import Hit
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 _PULLS = re.compile(
     r"(?<![\w./-])(curl|wget|git\s+(?:clone|fetch|pull)|pip3?\s+install|npm\s+(?:ci|install)|"

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import examples
 from headrace.insight.lint.corpus import Container, Corpus
 from headrace.insight.lint.model import Hit, Path
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 _NAMES = re.compile(
     r"(pass(word|wd|phrase)?|secret|token|api_?key|access_?key|private_?key|credentials?)$", re.I

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import example_sensor
 from headrace.insight.lint.corpus import Corpus, Json
 from headrace.insight.lint.model import Hit
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import sensors
 
 NO_EVENTS = frozenset({"eventBusName", "replicas", "template", "service"})
 
@@ -57,7 +57,7 @@ RULE = Rule(
     id="sensor-dependency",
     title="No EventSource provides a dependency",
     why="A dependency on an event that nothing emits never comes true: the Sensor is silent.",
-    bad=sensors.sensor(event="pusch"),
-    good=sensors.sensor(),
+    bad=example_sensor.sensor(event="pusch"),
+    good=example_sensor.sensor(),
     check=_check,
 )

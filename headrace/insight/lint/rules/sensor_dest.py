@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import example_sensor
 from headrace.insight.lint.corpus import Corpus
 from headrace.insight.lint.model import Hit
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import sensors
 
 _FREE = ("metadata.labels.", "metadata.annotations.", "data.", "stringData.")
 
@@ -72,7 +72,7 @@ RULE = Rule(
         "A path that does not exist is made: the object gets a field that no one reads, and the "
         "workflow runs with its default value."
     ),
-    bad=sensors.sensor(dest="spec.arguments.parameters.1.value"),
-    good=sensors.sensor(),
+    bad=example_sensor.sensor(dest="spec.arguments.parameters.1.value"),
+    good=example_sensor.sensor(),
     check=_check,
 )

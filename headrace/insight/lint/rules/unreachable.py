@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headrace.insight.lint import corpus as corpora
+from headrace.insight.lint import examples
 from headrace.insight.lint.corpus import Corpus, Flow, Json
 from headrace.insight.lint.model import Hit, Path
 from headrace.insight.lint.rule import Hits, Rule
-from headrace.insight.lint.rules import examples
 
 _TASK = re.compile(r"[\w-]+")
 

@@ -1,4 +1,7 @@
-"""Values that are pasted into program text; two rules, the second where an event can fill them."""
+"""Values that are pasted into program text: where, from whom, and how they get out of it.
+
+Two rules ask here: one for what somebody chooses, one for what an event can fill.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from headrace.insight.lint import code, editing
 from headrace.insight.lint.code import Code
 from headrace.insight.lint.corpus import Corpus, Flow
 from headrace.insight.lint.model import Edit, Hit
-from headrace.insight.lint.rule import Hits, Rule
+from headrace.insight.lint.rule import Hits
 from headrace.insight.lint.taint import Taint
 
-_BAD = """\
+BAD = """\
 apiVersion: argoproj.io/v1alpha1
 kind: WorkflowTemplate
 metadata:
@@ -33,7 +36,7 @@ spec:
         source: |
           git checkout "{{inputs.parameters.branch}}"
 """
-_GOOD = """\
+GOOD = """\
 apiVersion: argoproj.io/v1alpha1
 kind: WorkflowTemplate
 metadata:
@@ -57,61 +60,21 @@ spec:
         source: |
           git checkout "$BRANCH"
 """
-_SENSOR = """\
----
-apiVersion: argoproj.io/v1alpha1
-kind: Sensor
-metadata:
-  name: on-push
-spec:
-  dependencies:
-    - name: push
-      eventSourceName: github
-      eventName: push
-  triggers:
-    - template:
-        name: build
-        argoWorkflow:
-          operation: submit
-          source:
-            resource:
-              apiVersion: argoproj.io/v1alpha1
-              kind: Workflow
-              metadata:
-                generateName: build-
-              spec:
-                workflowTemplateRef:
-                  name: build
-                arguments:
-                  parameters:
-                    - name: branch
-          parameters:
-            - src:
-                dependencyName: push
-                dataKey: body.ref
-              dest: spec.arguments.parameters.0.value
-"""
 
 
-def _plain(corpus: Corpus) -> Hits:
+def hits(corpus: Corpus, *, from_events: bool) -> Hits:
+    """Every tag in program text that an event can fill, or every other one."""
     for flow, piece, tag, source in _pasted(corpus):
-        if not source:
-            message = (
-                f"{tag} becomes part of the {_of(piece)}: whoever chooses its value can run "
-                f"commands. Pass it in env and use {_use(piece, _variable(tag))}"
-            )
-            yield flow.item, Hit(piece.path, message, _edits(corpus, flow, piece, tag))
-
-
-def _events(corpus: Corpus) -> Hits:
-    for flow, piece, tag, source in _pasted(corpus):
+        if bool(source) is not from_events:
+            continue
+        who = "whoever chooses its value can run commands"
         if source:
-            message = (
-                f"{tag} becomes part of the {_of(piece)}, and Sensor {source} fills it from an "
-                f"event: whoever can send one runs commands here. Pass it in env and use "
-                f"{_use(piece, _variable(tag))}"
-            )
-            yield flow.item, Hit(piece.path, message, _edits(corpus, flow, piece, tag))
+            who = f"Sensor {source} fills it from an event: whoever can send one runs commands here"
+        message = (
+            f"{tag} becomes part of the {_of(piece)}, and {who}. Pass it in env and use "
+            f"{_use(piece, _variable(tag))}"
+        )
+        yield flow.item, Hit(piece.path, message, _edits(corpus, flow, piece, tag))
 
 
 def _pasted(corpus: Corpus) -> Iterator[tuple[Flow, Code, str, str]]:
@@ -200,32 +163,3 @@ def _declared(
             lines = [f"env: [{{name: {variable}, value: {value}}}]"]
             edit = editing.field_before(text, flow.item, path, body, lines)
     return None if edit is None else (edit,)
-
-
-RULE = Rule(
-    id="script-injection",
-    title="A parameter is pasted into a script",
-    why=(
-        "Tags are replaced in the text before the program reads it. A value such as "
-        '`"; rm -rf / #` then is no value any more but part of the program. In an environment '
-        "variable it stays a value."
-    ),
-    bad=_BAD,
-    good=_GOOD,
-    check=_plain,
-    fixes="In shell scripts: the tag moves to an environment variable.",
-)
-
-EVENT_RULE = Rule(
-    id="event-injection",
-    title="An event can put commands into a script",
-    why=(
-        "As `script-injection`, and worse: the value comes from an event through a Sensor's "
-        "parameter, so anybody who can send the event, by naming a branch for example, chooses "
-        "what runs. The way is followed from the Sensor through arguments and templates."
-    ),
-    bad=_BAD + _SENSOR,
-    good=_GOOD + _SENSOR,
-    check=_events,
-    fixes="In shell scripts: the tag moves to an environment variable.",
-)
