@@ -13,17 +13,21 @@ from headrace.insight.lint.model import Hit, Path
 from headrace.insight.lint.rule import Hits, Rule
 from headrace.insight.lint.rules.sensor_dependency import events_of
 
-_HTTP = ("headers", "body", "metadata")
+_HOOK = ("headers", "body", "metadata")
+_FILE = ("name", "op", "metadata")
 PAYLOADS: dict[str, tuple[str, ...]] = {
-    "webhook": _HTTP,
-    "github": _HTTP,
-    "gitlab": _HTTP,
-    "bitbucket": _HTTP,
-    "bitbucketserver": _HTTP,
-    "sns": _HTTP,
+    "webhook": ("header", "body", "metadata"),
+    "sns": ("header", "body", "metadata"),
+    "github": _HOOK,
+    "gitlab": _HOOK,
+    "bitbucket": _HOOK,
+    "bitbucketserver": _HOOK,
+    "gerrit": _HOOK,
+    "storageGrid": ("notification", "metadata"),
+    "stripe": ("event", "metadata"),
     "sqs": ("messageId", "messageAttributes", "body", "metadata"),
     "kafka": ("topic", "key", "partition", "body", "timestamp", "headers", "metadata"),
-    "nats": ("subject", "header", "body", "metadata"),
+    "nats": ("subject", "body", "header", "metadata"),
     "mqtt": ("topic", "messageId", "body", "metadata"),
     "amqp": (
         "contentType", "contentEncoding", "deliveryMode", "priority", "correlationId", "replyTo",
@@ -32,10 +36,19 @@ PAYLOADS: dict[str, tuple[str, ...]] = {
     ),
     "redis": ("channel", "pattern", "body", "metadata"),
     "redisStream": ("stream", "message_id", "values", "metadata"),
-    "calendar": ("eventTime", "userPayload", "metadata"),
-    "file": ("name", "op", "metadata"),
-    "resource": ("type", "body", "group", "version", "resource", "metadata"),
+    "nsq": ("body", "timestamp", "nsqdAddress", "metadata"),
+    "emitter": ("topic", "body", "metadata"),
+    "pubSub": ("id", "body", "attributes", "publishTime", "metadata"),
+    "azureEventsHub": ("id", "partitionKey", "body", "metadata"),
+    "azureQueueStorage": ("body", "messageID", "insertionTime", "metadata"),
+    "mns": ("messageId", "body", "metadata"),
+    "calendar": ("eventTime", "metadata"),
+    "file": _FILE,
+    "sftp": _FILE,
+    "hdfs": _FILE,
+    "resource": ("type", "body", "oldBody", "group", "version", "resource", "metadata"),
     "minio": ("notification", "metadata"),
+    "generic": ("body", "metadata"),
 }  # fmt: skip
 """The fields at the top of each type's payload (Argo Events, `pkg/apis/events`)."""
 
