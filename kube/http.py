@@ -73,9 +73,10 @@ class HttpCluster:
         kubeconfig: str | None = None,
         context: str | None = None,
         on_warning: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
     ) -> HttpCluster:
         """The cluster of a kubeconfig, or of the pod this runs in. Raises ConfigError."""
-        return cls(load(kubeconfig, context), on_warning=on_warning)
+        return cls(load(kubeconfig, context), patience=patience, on_warning=on_warning)
 
     @property
     def default_namespace(self) -> str | None:

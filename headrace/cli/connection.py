@@ -16,7 +16,9 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from headrace.local import instance
-from kube.http import HttpCluster
+from kube.http import HttpCluster, Patience
+
+PATIENCE = 3.0  # seconds in which a person wants to hear that nothing answers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,7 +40,10 @@ class Target:
             running = instance.running()
             kubeconfig = str(running.kubeconfig) if running else None
         cluster = HttpCluster.from_config(
-            kubeconfig=kubeconfig, context=self.context, on_warning=_show_warning
+            kubeconfig=kubeconfig,
+            context=self.context,
+            on_warning=_show_warning,
+            patience=Patience(total=PATIENCE),
         )
         try:
             yield Connection(cluster, self.namespace or cluster.default_namespace or "default")
