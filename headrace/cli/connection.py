@@ -18,7 +18,7 @@ import click
 from headrace.local import instance
 from kube.http import HttpCluster, Patience
 
-PATIENCE = 3.0  # seconds in which a person wants to hear that nothing answers
+PATIENCE = 5.0  # seconds in which a person wants to hear that nothing answers
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -86,9 +86,7 @@ class Story:
         after = simulating.simulate(compile_sensor(changed), found)
         for line in eventprinting.difference_lines(comparing.compare(before, after)):
             self._console.print(f"  {line}", soft_wrap=True)
-        self._console.print(
-            "\n  nothing was fired; see headrace events replay --help"
-        )
+        self._console.print("\n  nothing was fired; see headrace events replay --help")
 
     async def count(self) -> None:
         """By now a second run of the first push would have shown."""
