@@ -312,9 +312,13 @@ class _Reader:
         return self.source[self.at - 1]
 
 
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
 def _is_digit(char: str) -> bool:
     return char.isdecimal()
 
 
 def _is_uint64(digits: str) -> bool:
-    return digits.isascii() and int(digits, 16) < 1 << 64
+    # A backslash lets any character into a number.
+    return set(digits) <= _HEX and int(digits, 16) < 1 << 64

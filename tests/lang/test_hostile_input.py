@@ -154,3 +154,9 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 def test_nothing_but_lang_errors_escape(name: str, text: str) -> None:
     with contextlib.suppress(LangError):
         PARSERS[name](text)
+
+
+@pytest.mark.parametrize("text", ['0x1\\"]}}"}', "0x\\g == 1", "0x1\\"])
+def test_an_escape_within_a_hex_number_is_an_error_of_the_language(text: str) -> None:
+    with pytest.raises(LangError):
+        govaluate.when(text)
