@@ -18,6 +18,7 @@ from events.sensors.controller import SensorController
 from events.sources.contract import SourceServices
 from events.sources.controller import SourceController
 from events.sources.http_gateway import GatewaySettings, HttpGateway
+from events.triggers.clients import ClientPool
 from events.triggers.contract import TriggerServices
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, WatchEvent
@@ -58,10 +59,13 @@ class EventsRuntime(Service):
         self.sources = SourceController(
             cluster, self.buses, SourceServices(self.gateway, self.secrets, clock)
         )
+        self.trigger_clients = ClientPool()
         self.sensors = SensorController(
             cluster,
             self.buses,
-            TriggerServices(cluster, self.secrets, clock, Egress(settings.egress)),
+            TriggerServices(
+                cluster, self.secrets, clock, Egress(settings.egress), self.trigger_clients
+            ),
         )
 
     async def run(self) -> None:
@@ -70,6 +74,7 @@ class EventsRuntime(Service):
             self.secrets,
             self.gateway,
             self.buses,
+            self.trigger_clients,
             self.sensors,
             self.sources,
             self._follow(EVENT_BUSES, self.buses.changed, self.buses.deleted),

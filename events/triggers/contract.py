@@ -7,11 +7,12 @@ under that key counts as done.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from events.secrets import Secrets
 from events.sensors.parameters import Events
+from events.triggers.clients import ClientPool
 from kube.clock import Clock
 from kube.cluster import Cluster
 from kube.egress import Egress
@@ -33,6 +34,7 @@ class TriggerServices:
     secrets: Secrets
     clock: Clock
     egress: Egress
+    clients: ClientPool = field(default_factory=ClientPool)
 
 
 @dataclass(frozen=True, slots=True)

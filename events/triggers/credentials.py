@@ -54,3 +54,20 @@ async def tls(
         return await client_tls.context(read, spec, path)
     except SourceError as error:
         raise TriggerFailed(str(error)) from None
+
+
+async def secure_headers(
+    context: FiringContext, spec: Mapping[str, Any], kind: str
+) -> dict[str, str]:
+    """The headers whose values stand in Secrets and ConfigMaps. Raises MissingValue, KubeError."""
+    found = {}
+    for position, entry in enumerate(spec.get("secureHeaders") or ()):
+        path = f"{kind}.secureHeaders[{position}].valueFrom"
+        source = entry.get("valueFrom") or {}
+        config_map = not source.get("secretKeyRef")
+        reference = source.get("secretKeyRef") or source.get("configMapKeyRef") or {}
+        raw = await context.services.secrets.value(
+            context.namespace, reference, path, config_map=config_map
+        )
+        found[str(entry.get("name") or "")] = raw.decode("utf-8", "replace").strip()
+    return found

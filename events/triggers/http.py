@@ -16,7 +16,7 @@ from events.secrets import MissingValue
 from events.sensors import parameters
 from events.sensors.parameters import ParameterError
 from events.trace import TRACEPARENT
-from events.triggers import policy
+from events.triggers import credentials, policy
 from events.triggers.contract import FiringContext, TriggerFailed
 
 _METHODS = ("GET", "DELETE", "PATCH", "POST", "PUT")
@@ -79,14 +79,7 @@ async def _headers(context: FiringContext, spec: Mapping[str, Any]) -> dict[str,
         value = parameters.resolve(entry.get("src") or {}, context.events)
         if value is not None:
             headers[str(entry.get("dest") or "")] = value.text
-    secrets = context.services.secrets
-    for position, entry in enumerate(spec.get("secureHeaders") or ()):
-        path = f"http.secureHeaders[{position}].valueFrom"
-        source = entry.get("valueFrom") or {}
-        config_map = not source.get("secretKeyRef")
-        reference = source.get("secretKeyRef") or source.get("configMapKeyRef") or {}
-        raw = await secrets.value(context.namespace, reference, path, config_map=config_map)
-        headers[str(entry.get("name") or "")] = raw.decode("utf-8", "replace").strip()
+    headers |= await credentials.secure_headers(context, spec, "http")
     if any("\r" in v or "\n" in v or "\r" in k or "\n" in k for k, v in headers.items()):
         raise ParameterError("http.headers: a value holds a line break")
     return headers
