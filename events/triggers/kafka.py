@@ -17,7 +17,7 @@ from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.kafka_producer import Producer, Settings
 
 _BROKER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z", re.ASCII)
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}\Z", re.ASCII)
+_TOPIC = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,249}\Z", re.ASCII)
 _PORT = 9092
 _MECHANISMS = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 
@@ -47,7 +47,7 @@ class KafkaTrigger:
         """Produce it."""
         spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
         topic = str(spec.get("topic") or "")
-        if not _TOPIC.match(topic) or topic in (".", ".."):
+        if not _TOPIC.match(topic):
             what = "kafka.topic: letters, digits, dots, dashes and underscores, at most 249"
             raise TriggerFailed(what, permanent=True)
         body = parameters.payload(spec.get("payload") or (), context.events).encode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -52,10 +53,10 @@ async def start(egress: Egress, settings: Settings, tls: ssl.SSLContext | None) 
     watch = _Watch(egress, producer.client)
     try:
         async with asyncio.timeout(_SECONDS):
-            await producer.start()
+            await watch.unless_denied(producer.start())
     except (KafkaError, OSError, TimeoutError) as error:
         await producer.stop()
-        raise TriggerFailed(f"kafka.url: {watch.denied or _words(error)}") from None
+        raise TriggerFailed(f"kafka.url: {_words(error)}") from None
     except BaseException:
         await producer.stop()
         raise
@@ -92,6 +93,7 @@ class _Watch:
         self._client = client
         self._connect = client._get_conn
         self.denied = ""
+        self._told = asyncio.Event()
         client._get_conn = self._checked
 
     async def _checked(self, node: Any, **options: Any) -> Any:
@@ -106,10 +108,28 @@ class _Watch:
                 self._egress.check(broker.host, str(address), int(port))
         except EgressDenied as error:
             self.denied = str(error)
+            self._told.set()
             return None
         except OSError:
             return None  # as when the broker cannot be reached
         return connection
+
+    async def unless_denied(self, body: Coroutine[Any, Any, Any]) -> Any:
+        """The result of `body`, which would wait for a broker that is denied until its end.
+
+        Raises TriggerFailed, and what `body` raises.
+        """
+        task = asyncio.ensure_future(body)
+        told = asyncio.ensure_future(self._told.wait())
+        try:
+            await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+            if self.denied and not (task.done() and task.exception() is None):
+                raise TriggerFailed(f"kafka.url: {self.denied}")
+            return task.result()
+        finally:
+            task.cancel()
+            told.cancel()
+            await asyncio.gather(task, told, return_exceptions=True)
 
 
 class Producer:
@@ -132,12 +152,11 @@ class Producer:
         )
         try:
             async with asyncio.timeout(2 * _SECONDS):
-                found = await self._producer.send_and_wait(topic, body, key=key, headers=headers)
+                sending = self._producer.send_and_wait(topic, body, key=key, headers=headers)
+                found = await self._watch.unless_denied(sending)
         except (errors.KafkaError, OSError, TimeoutError) as error:
-            what = f"kafka.topic: {self._watch.denied or _words(error)}"
+            what = f"kafka.topic: {_words(error)}"
             raise TriggerFailed(what, permanent=isinstance(error, hopeless)) from None
-        except ValueError as error:  # a topic that can be none
-            raise TriggerFailed(f"kafka.topic: {error}", permanent=True) from None
         return f"{found.topic}[{found.partition}]@{found.offset}"
 
     async def close(self) -> None:
