@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.sources import amqp, github, kafka, mqtt, nats, nsq, redis, redis_stream, webhook
+from events.sources import (
+    amqp,
+    generic,
+    github,
+    kafka,
+    mqtt,
+    nats,
+    nsq,
+    redis,
+    redis_stream,
+    webhook,
+)
 from events.sources.contract import Source
 
 
@@ -18,6 +29,7 @@ class SourceType(NamedTuple):
 
 SOURCES: dict[str, SourceType] = {
     "amqp": SourceType("amqp", amqp.Amqp),
+    "generic": SourceType("generic", generic.Generic),
     "github": SourceType("github", github.Github),
     "kafka": SourceType("kafka", kafka.Kafka),
     "mqtt": SourceType("mqtt", mqtt.Mqtt),
