@@ -7,6 +7,7 @@ stops all, and its error is what the user sees.
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,11 @@ from urllib.parse import urlsplit
 import prometheus_client
 
 from crds import definitions
-from engine.runtime import metrics
+from engine.runtime import limit_database, metrics
 from engine.runtime.controller import EngineRuntime
 from engine.runtime.controller import Settings as EngineSettings
 from engine.runtime.cronworkflows import CronRuntime
+from engine.runtime.limit_database import LimitDatabase
 from events.bus import jetstream
 from events.buses import ManagedJetStream
 from events.runtime import EventsRuntime, EventsSettings
@@ -60,6 +62,9 @@ class Application(Service):
     async def run(self) -> None:
         """Start all parts in order, then wait for the first that ends."""
         options, clock = self._options, SystemClock()
+        database = os.environ.get(limit_database.VARIABLE) or limit_database.file_in(
+            options.data_dir
+        )
         logs.configure(options.data_dir / "headrace.log", options.log_level)
         port = DEFAULT_PORT if options.port is None else options.port
         api = ApiServer(ApiSettings(options.data_dir, port))
@@ -85,6 +90,7 @@ class Application(Service):
                     artifact_folder=options.data_dir / "artifacts",
                     egress=egress,
                     local_plugins=True,
+                    limits=LimitDatabase(database),
                 ),
             )
             events = EventsRuntime(

@@ -28,6 +28,7 @@ from engine.runtime.artifactgc import ArtifactGc
 from engine.runtime.collector import Collector
 from engine.runtime.context import Caches, Context
 from engine.runtime.fencing import GRACE, Fence, Fenced
+from engine.runtime.limit_database import LimitDatabase
 from engine.runtime.locks import LockTable
 from engine.runtime.memo import MemoStore
 from engine.runtime.packing import Limits
@@ -44,6 +45,7 @@ from kube.service import Service
 from kube.throttle import Throttle
 
 TAKING_UP = 16  # workflows taken up at a time
+LIMIT_SECONDS = 5.0  # between two looks at limits in the database
 FINISHED = {"Succeeded", "Failed", "Error"}
 
 
@@ -54,7 +56,7 @@ class Settings:
     `node_events`: whether nodes, not only workflows, have Kubernetes Events.
     `egress`: where http and plugin templates may connect to. `local_plugins`: executor plugins
     that name no address are looked for on this machine. `fence`: the lease's epoch, where several
-    processes may come to work on the same workflows.
+    processes may come to work on the same workflows. `limits`: the database of semaphores' limits.
     """
 
     namespace: str | None = None
@@ -65,6 +67,7 @@ class Settings:
     local_plugins: bool = False
     packing: Limits = field(default_factory=Limits)
     fence: Fence | None = None
+    limits: LimitDatabase | None = None
     config: facts.Config = field(default_factory=facts.Config)
 
 
@@ -133,7 +136,7 @@ class EngineRuntime(Service):
             executors=executors,
             config=config,
             timers=self._timers,
-            locks=LockTable(limits.from_config_maps(self._config_maps)),
+            locks=LockTable(limits.source(self._config_maps, self._settings.limits)),
             memos=MemoStore(cluster, clock, throttle, self._background),
             collector=Collector(cluster, clock, throttle, self._timers, self._background),
             wake=self._queue.add,
@@ -182,6 +185,8 @@ class EngineRuntime(Service):
             await self._fill([i for i in informers if i is not self._pods])
             self._recover()
             await self._queue.start()
+            if self._settings.limits is not None:
+                self._background(self._watch_limits(), "limits in the database")
             self.mark_started()
             await asyncio.Event().wait()
 
@@ -320,6 +325,13 @@ class EngineRuntime(Service):
             self._background(
                 self._context.locks.recheck(keys), f"limits {meta['namespace']}/{meta['name']}"
             )
+
+    async def _watch_limits(self) -> None:
+        """A database tells nobody of a change: what is waited for is read again and again."""
+        locks = self._context.locks
+        while True:
+            await self._clock.sleep_until(self._clock.now() + LIMIT_SECONDS)
+            await locks.recheck([key for key in locks.awaited() if limits.is_database(key)])
 
 
 def _workflow_of(pod: Object) -> str | None:

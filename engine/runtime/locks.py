@@ -2,7 +2,7 @@
 
 All-or-nothing: a holder waits until every lock it asked for is free for it, so two holders never
 wait for each other. Queues are ordered by priority, then by creation. Semaphore limits are read
-by `limit_of` at each check, so an edited ConfigMap counts at the next release or `recheck`.
+by `limit_of` at each check, so an edited limit counts at the next release or `recheck`.
 Source: Argo Workflows `workflow/sync`. Rebuilt after a restart from the workflows' own status:
 whoever held a lock asks again first (`restore`).
 """
@@ -20,7 +20,7 @@ Tell = Callable[[facts.Fact], None]
 
 
 class LimitUnknown(Exception):
-    """There is no such ConfigMap or key, or its value is no number; the text says which."""
+    """There is no such ConfigMap, key or row, or it is no number; the text says which."""
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class LockTable:
         self._locks: dict[str, _Lock] = {}
         self._held: dict[str, tuple[str, ...]] = {}
         self._waiting: dict[str, _Waiting] = {}
+        self._asking: set[str] = set()  # whose limits are being read
 
     def restore(self, holder: str, keys: Iterable[str]) -> None:
         """`holder` held these before a restart: it holds them still, whatever the limit."""
@@ -61,26 +62,38 @@ class LockTable:
         """Whether anybody holds or waits for one of `keys`."""
         return any(key in self._locks for key in keys)
 
+    def awaited(self) -> list[str]:
+        """The keys that somebody waits for."""
+        return [key for key, lock in self._locks.items() if lock.queue]
+
     async def acquire(self, request: AcquireLocks, tell: Tell) -> None:
         """Queue for all locks; the answer comes through `tell`, at once or later."""
         if request.holder in self._held:
             tell(facts.LockGranted(request.holder))
             return
-        for lock in request.locks:
-            try:
-                await self._refresh(lock)
-            except LimitUnknown as error:
+        self._asking.add(request.holder)
+        try:
+            limits = {lock.key: await self._limit(lock) for lock in request.locks}
+        except LimitUnknown as error:
+            if request.holder in self._asking:
+                self._asking.discard(request.holder)
                 tell(facts.LockRefused(request.holder, str(error)))
-                return
+            return
+        if request.holder not in self._asking:
+            return  # released while its limits were read
+        self._asking.discard(request.holder)
         waiting = self._waiting.get(request.holder) or _Waiting(request, tell)
         waiting.tell = tell
         self._waiting[request.holder] = waiting
-        for lock in request.locks:
-            self._locks[lock.key].queue[request.holder] = waiting
+        for key, limit in limits.items():
+            lock = self._locks.setdefault(key, _Lock())
+            lock.limit = limit
+            lock.queue[request.holder] = waiting
         self._examine({lock.key for lock in request.locks})
 
     async def release(self, holder: str) -> None:
         """Give back everything, leave every queue, and let the next ones in."""
+        self._asking.discard(holder)
         keys = set(self._held.pop(holder, ()))
         waiting = self._waiting.pop(holder, None)
         if waiting is not None:
@@ -95,7 +108,7 @@ class LockTable:
     async def forget(self, workflow: str) -> None:
         """The workflow (`namespace/name`) is gone: release whatever it or its nodes hold."""
         inside = f"{workflow}/"
-        for holder in {*self._held, *self._waiting}:
+        for holder in {*self._held, *self._waiting, *self._asking}:
             if holder == workflow or holder.startswith(inside):
                 await self.release(holder)
 
@@ -103,22 +116,29 @@ class LockTable:
         """Read the limits of `keys` again and grant what has become free."""
         names = set(keys)
         for key in names:
-            for waiting in self._locks[key].queue.values() if key in self._locks else ():
-                mine = next(lock for lock in waiting.request.locks if lock.key == key)
+            request = self._first_request(key)
+            if request is not None:
                 try:
-                    await self._refresh(mine)
+                    limit = await self._limit(request)
                 except LimitUnknown:
-                    self._locks[key].limit = 0
-                break
+                    limit = 0
+                if key in self._locks:
+                    self._locks[key].limit = limit
         self._examine(names)
         for key in names:
             lock = self._locks.get(key)
             if lock is not None and not lock.holders and not lock.queue:
                 del self._locks[key]
 
-    async def _refresh(self, request: LockRequest) -> None:
-        lock = self._locks.setdefault(request.key, _Lock())
-        lock.limit = 1 if request.mutex else await self._limit_of(request.key)
+    def _first_request(self, key: str) -> LockRequest | None:
+        """How one of those who wait for `key` asked for it."""
+        lock = self._locks.get(key)
+        for waiting in lock.queue.values() if lock is not None else ():
+            return next(asked for asked in waiting.request.locks if asked.key == key)
+        return None
+
+    async def _limit(self, request: LockRequest) -> int:
+        return 1 if request.mutex else await self._limit_of(request.key)
 
     def _examine(self, keys: set[str]) -> None:
         touched = {

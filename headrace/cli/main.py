@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("again", "retry"),
     "resubmit": ("again", "resubmit"),
     "cron": ("cron", "cron"),
+    "sync": ("sync", "sync"),
     "events": ("eventreplay", "events"),
     "test-event": ("eventreplay", "test_event"),
     "lineage": ("lineage", "lineage"),

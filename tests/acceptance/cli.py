@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,3 +33,10 @@ class Cli:
         assert done.returncode != 0, done.stdout
         assert "Traceback" not in done.stderr
         return done.stderr + done.stdout
+
+    def until(self, check: Callable[[], bool], seconds: float = 30.0) -> None:
+        """Ask again and again; fails when `check` does not come true."""
+        end = time.monotonic() + seconds
+        while not check():
+            assert time.monotonic() < end, "it never came true"
+            time.sleep(0.05)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from engine.core import facts
 from engine.core.decisions import AcquireLocks, LockRequest
 from engine.runtime.locks import LimitUnknown, LockTable
@@ -109,3 +111,43 @@ async def test_who_gives_up_waiting_does_not_block_the_queue() -> None:
     await table.table.release("b")
     await table.table.release("a")
     assert table.granted("c")
+
+
+async def test_a_holder_that_leaves_while_its_limit_is_read_is_not_queued() -> None:
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: str) -> int:
+        reading.set()
+        await go_on.wait()
+        return 1
+
+    table = LockTable(slow)
+    told: list[facts.Fact] = []
+    request = AcquireLocks("gone", (LockRequest(SEMAPHORE, mutex=False),), 0, 0.0)
+    asking = asyncio.create_task(table.acquire(request, told.append))
+    await reading.wait()
+    await table.forget("gone")
+    go_on.set()
+    await asking
+    assert told == []
+    assert not table.watches([SEMAPHORE])
+
+
+async def test_two_locks_are_asked_for_while_another_holder_gives_one_back() -> None:
+    limits = {SEMAPHORE: asyncio.Event(), "ns/Database/b": asyncio.Event()}
+    limits[SEMAPHORE].set()
+
+    async def limit_of(key: str) -> int:
+        await limits[key].wait()
+        return 1
+
+    table = LockTable(limit_of)
+    told: list[facts.Fact] = []
+    table.restore("before", [SEMAPHORE])
+    both = tuple(LockRequest(key, mutex=False) for key in limits)
+    asking = asyncio.create_task(table.acquire(AcquireLocks("both", both, 0, 0.0), told.append))
+    await asyncio.sleep(0)
+    await table.release("before")
+    limits["ns/Database/b"].set()
+    await asking
+    assert told == [facts.LockGranted("both")]
