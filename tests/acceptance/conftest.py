@@ -6,13 +6,13 @@ import asyncio
 import itertools
 import json
 import os
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests.acceptance.cli import Cli
 from tests.acceptance.local_cluster import LocalCluster
 
@@ -28,9 +28,7 @@ async def local(tmp_path: Path) -> AsyncIterator[LocalCluster]:
 @pytest.fixture
 def port() -> int:
     """A free TCP port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free_port()
 
 
 @pytest.fixture(scope="session")

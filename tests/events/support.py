@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,12 +32,6 @@ class SecretsOnly:
             raise NotFound(name)
         data = {k: base64.b64encode(v.encode()).decode() for k, v in self.secrets[name].items()}
         return {"metadata": {"name": name}, "data": data}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(slots=True)

@@ -37,8 +37,9 @@ from kube.resources import (
     WORKFLOWS,
     Resource,
 )
+from tests import ports
 from tests.events.conftest import connection
-from tests.events.support import Answer, free_port, request
+from tests.events.support import Answer, request
 
 API = "argoproj.io/v1alpha1"
 
@@ -71,7 +72,7 @@ class World:
     def __init__(self, cluster: InProcessCluster, nats: NatsServer) -> None:
         self.cluster = cluster
         self.nats = nats
-        self.port = free_port()
+        self.port = ports.free_port()
         self.runtime = self._new()
 
     def _new(self) -> EventsRuntime:

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from events.bus import memory
-from tests.events.support import Served, free_port, serving
+from tests import ports
+from tests.events.support import Served, serving
 
 
 class FakeGithub:
@@ -53,7 +54,7 @@ async def github() -> AsyncIterator[tuple[FakeGithub, str]]:
     app.router.add_route("*", "/{path:.*}", fake.handle)
     runner = web.AppRunner(app)
     await runner.setup()
-    port = free_port()
+    port = ports.free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     yield fake, f"http://127.0.0.1:{port}"
     await runner.cleanup()
@@ -75,7 +76,7 @@ def spec(base: str) -> dict[str, Any]:
         "deleteHookOnFinish": True,
         "webhook": {
             "endpoint": "/gh",
-            "port": str(free_port()),
+            "port": str(ports.free_port()),
             "url": "https://hooks.example.com/",
         },
     }

@@ -17,11 +17,11 @@ from events.bus import memory
 from events.sources.contract import SourceError
 from events.sources.http_gateway import GatewaySettings
 from events.sources.http_protocol import Timeouts
+from tests import ports
 from tests.events.support import (
     Answer,
     SecretsOnly,
     Served,
-    free_port,
     read_answer,
     request,
     serving,
@@ -46,7 +46,7 @@ async def served() -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def port(served: Served, bus: memory.MemoryBus) -> int:
-    number = free_port()
+    number = ports.free_port()
     spec = {"port": str(number), "endpoint": "/push", "method": "POST", "maxPayloadSize": 1000}
     await served.serve(bus, "webhook", "push", spec)
     return number
@@ -54,7 +54,7 @@ async def port(served: Served, bus: memory.MemoryBus) -> int:
 
 @pytest.fixture
 async def github(served: Served, bus: memory.MemoryBus) -> int:
-    number = free_port()
+    number = ports.free_port()
     spec = {
         "organizations": ["acme"],
         "webhook": {"port": str(number), "endpoint": "/gh", "method": "POST"},
@@ -260,7 +260,7 @@ async def test_tls_from_secrets(bus: memory.MemoryBus) -> None:
     certificate = authority.issue_cert("localhost")
     chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems).decode()
     secrets = {"tls": {"crt": chain, "key": certificate.private_key_pem.bytes().decode()}}
-    port = free_port()
+    port = ports.free_port()
     spec = {
         "port": str(port),
         "endpoint": "/push",

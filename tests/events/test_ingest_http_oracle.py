@@ -19,7 +19,8 @@ from events import cloudevent
 from events.bus import memory
 from events.sources import registry
 from events.sources.contract import SourceError
-from tests.events.support import Answer, Served, free_port, request, serving
+from tests import ports
+from tests.events.support import Answer, Served, request, serving
 
 ORACLE = json.loads(
     (Path(__file__).parent.parent / "oracles/data/events/ingest-http.json").read_text()
@@ -50,7 +51,7 @@ async def served() -> AsyncIterator[Served]:
 
 async def serve_for(served: Served, bus: memory.MemoryBus, case: dict[str, Any]) -> int:
     """Serve what the case needs on a port of its own; the whole type where the path is odd."""
-    port = free_port()
+    port = ports.free_port()
     kind = PORT_KINDS[case["port"]]
     exact = wanted_event(case)
     for name, entry in EVENTS[kind].items():

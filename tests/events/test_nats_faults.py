@@ -20,8 +20,9 @@ from events.bus import contract, jetstream
 from events.bus.contract import Message
 from headrace.local import nats as local_nats
 from headrace.local.nats import NatsServer, NatsSettings, NatsUnavailable
+from tests import ports
 from tests.events.conftest import connection
-from tests.events.support import Answer, free_port, request, serving
+from tests.events.support import Answer, request, serving
 
 STREAM = "argo_default"
 
@@ -47,7 +48,7 @@ async def test_events_accepted_around_kills_of_the_server_are_all_kept(
     nats_server: NatsServer, bus: jetstream.JetStreamBus
 ) -> None:
     answers: list[tuple[int, Answer]] = []
-    port = free_port()
+    port = ports.free_port()
 
     async def post(number: int) -> None:
         body = json.dumps({"n": number}).encode()
@@ -75,7 +76,7 @@ async def test_without_a_server_the_sender_is_told_to_come_again(nats_server: Na
     timing = jetstream.Timing(publish=0.3)
     bus = jetstream.JetStreamBus(connection(nats_server), STREAM, timing=timing)
     await bus.start()
-    port = free_port()
+    port = ports.free_port()
     spec = {"port": str(port), "endpoint": "/push", "method": "POST"}
     try:
         async with serving({}) as served:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ import pytest
 from engine.runtime import limits
 from engine.runtime.limit_database import DatabaseError, LimitDatabase, file_in
 from engine.runtime.locks import LimitUnknown
+from tests import ports
 
 PASSWORD = "not-for-logs"
 
@@ -40,9 +40,7 @@ def _server(programs: Path) -> Iterator[str]:
         shutil.chown(folder, user)
     (folder / "password").write_text(PASSWORD)
     (folder / "password").chmod(0o644)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = ports.free_port()
     data, options = str(folder / "data"), f"-p {port} -k {folder} -h 127.0.0.1 -F"
 
     def run(*argv: str) -> None:

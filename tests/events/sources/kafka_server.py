@@ -23,8 +23,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests import ports
 from tests.events.sources.brokers import program
-from tests.events.support import free_port
 
 _VERSION = "3.9.1"
 _POM = """<project><modelVersion>4.0.0</modelVersion>
@@ -68,11 +68,15 @@ class Kafka:
     def __init__(self, folder: Path, authority: trustme.CA) -> None:
         self._java = program("java", "default-jre-headless")
         self._jars = jars()
-        self.port, self.sasl_port, self.tls_port = free_port(), free_port(), free_port()
+        self.port, self.sasl_port, self.tls_port = (
+            ports.free_port(),
+            ports.free_port(),
+            ports.free_port(),
+        )
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         _certificates(folder, authority)
-        self._write_config(free_port())
+        self._write_config(ports.free_port())
         self._format()
 
     def start(self) -> None:

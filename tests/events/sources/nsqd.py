@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from tests.events.support import free_port
+from tests import ports
 
 
 @dataclass(slots=True)
@@ -138,7 +138,7 @@ async def nsqlookupd(*known: Nsqd) -> AsyncIterator[tuple[str, list[Nsqd]]]:
     app.router.add_get("/lookup", lookup)
     runner = web.AppRunner(app)
     await runner.setup()
-    port = free_port()
+    port = ports.free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
         yield f"127.0.0.1:{port}", nodes

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests.events.sources.brokers import program
-from tests.events.support import free_port
 
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on PATH wants to be root
 
@@ -30,9 +30,9 @@ class RabbitMQ:
     """`port` speaks AMQP, with guest/guest; `tls_port` too when certificates were given."""
 
     def __init__(self, folder: Path, config: str = "") -> None:
-        self.port, self.tls_port = free_port(), free_port()
+        self.port, self.tls_port = ports.free_port(), ports.free_port()
         self._folder = folder
-        self._names = free_port()
+        self._names = ports.free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._name_server: subprocess.Popen[bytes] | None = None
         (folder / "plugins").write_text("[].\n")
@@ -87,7 +87,7 @@ class RabbitMQ:
             "ERL_EPMD_PORT": str(self._names),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": f"test{self.port}@localhost",
-            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_DIST_PORT": str(ports.free_port()),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
             "RABBITMQ_MNESIA_BASE": f"{folder}/data",

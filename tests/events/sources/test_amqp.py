@@ -20,10 +20,11 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from pamqp.commands import Basic
 
 from events.sources.contract import SourceError
+from tests import ports
 from tests.events.sources.cable import cable
 from tests.events.sources.rabbitmq import RabbitMQ, rabbitmq
 from tests.events.sources.watched_bus import WatchedBus, eventually
-from tests.events.support import free_port, serving
+from tests.events.support import serving
 
 AUTHORITY = trustme.CA()
 
@@ -398,7 +399,7 @@ async def test_what_is_wrong_is_named(wrong: dict[str, Any], where: str) -> None
 
 
 async def test_a_broker_that_is_not_there_becomes_the_condition() -> None:
-    url = f"amqp://127.0.0.1:{free_port()}"
+    url = f"amqp://127.0.0.1:{ports.free_port()}"
     given = GOOD | {"url": url, "connectionBackoff": {"duration": "5ms", "steps": 2}}
     async with serving({}) as served:
         with pytest.raises(SourceError, match="AMQP broker at 127") as caught:

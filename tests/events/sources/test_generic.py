@@ -17,8 +17,9 @@ import trustme
 
 from events import protobuf
 from events.sources.contract import SourceError
+from tests import ports
 from tests.events.sources.watched_bus import WatchedBus
-from tests.events.support import free_port, serving
+from tests.events.support import serving
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Server:
 
 @asynccontextmanager
 async def eventing(tls: Any = None, **settings: Any) -> AsyncIterator[Server]:
-    server = Server(free_port(), **settings)
+    server = Server(ports.free_port(), **settings)
     await server.start(tls)
     try:
         yield server

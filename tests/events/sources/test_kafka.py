@@ -17,9 +17,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from events.sources.contract import SourceError
+from tests import ports
 from tests.events.sources.kafka_server import PASSWORD, USER, Kafka, kafka
 from tests.events.sources.watched_bus import WatchedBus, eventually
-from tests.events.support import free_port, serving
+from tests.events.support import serving
 
 AUTHORITY = trustme.CA()
 QUICK = "consumer: {group: {session: {timeout: 2s}, heartbeat: {interval: 200ms}}}"
@@ -354,7 +355,7 @@ async def test_avro_messages_are_read_with_the_registry_s_schema(broker: Kafka) 
     app.router.add_get("/schemas/ids/7", schema)
     runner = web.AppRunner(app)
     await runner.setup()
-    port = free_port()
+    port = ports.free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     store = {"login": {"user": "u", "password": "p"}}
     auth = {
@@ -425,7 +426,7 @@ async def test_a_broker_or_topic_that_is_not_there_becomes_the_condition(broker:
         missing = group(broker, "nothing-here", connectionBackoff=few)
         with pytest.raises(SourceError, match="Kafka has no topic 'nothing-here'"):
             await served.serve(WatchedBus(), "kafka", "e", missing)
-        nobody = {**missing, "url": f"127.0.0.1:{free_port()}"}
+        nobody = {**missing, "url": f"127.0.0.1:{ports.free_port()}"}
         with pytest.raises(SourceError, match="Kafka at 127") as caught:
             await served.serve(WatchedBus(), "kafka", "e", nobody)
     assert caught.value.reason == "Unavailable"

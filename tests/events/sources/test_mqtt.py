@@ -16,14 +16,15 @@ import trustme
 from events.sources import mqtt_wire
 from events.sources.contract import SourceError
 from events.sources.mqtt_wire import Connection, Login, Packet
+from tests import ports
 from tests.events.sources.brokers import Broker, program
 from tests.events.sources.watched_bus import WatchedBus, eventually
-from tests.events.support import free_port, serving
+from tests.events.support import serving
 
 
 @asynccontextmanager
 async def mosquitto(folder: Path, *lines: str, anonymous: bool = True) -> AsyncIterator[Broker]:
-    binary, port = program("mosquitto", "mosquitto"), free_port()
+    binary, port = program("mosquitto", "mosquitto"), ports.free_port()
     config = folder / "mosquitto.conf"
     settings = [
         "user root",  # otherwise it gives up root and cannot write to the folder

@@ -19,15 +19,16 @@ import trustme
 from events.sources import nats_keys
 from events.sources.contract import SourceError
 from headrace.local.nats import NatsSettings, find_binary
+from tests import ports
 from tests.events.sources.brokers import Broker
 from tests.events.sources.watched_bus import WatchedBus
-from tests.events.support import free_port, serving
+from tests.events.support import serving
 
 SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
 
 
 async def start(folder: Path, config: str = "") -> Broker:
-    port = free_port()
+    port = ports.free_port()
     path = folder / "nats.conf"
     path.write_text(f"host: 127.0.0.1\nport: {port}\n{config}\n")
     binary = await asyncio.to_thread(find_binary, NatsSettings(folder))
@@ -244,7 +245,7 @@ async def test_a_rotated_password_makes_a_new_connection(tmp_path: Path) -> None
 async def test_a_change_of_a_secret_alone_reconnects(tmp_path: Path) -> None:
     store = {"login": {"user": "a", "password": "p"}}
     auth = {"basic": {"username": secret("login", "user"), "password": secret("login", "password")}}
-    monitor = free_port()
+    monitor = ports.free_port()
     users = "authorization {users: [{user: a, password: p}, {user: b, password: p}]}"
     config = f"http: '127.0.0.1:{monitor}'\n{users}"
     bus = WatchedBus()
@@ -301,7 +302,7 @@ async def test_what_is_wrong_is_named(wrong: dict[str, Any], where: str) -> None
 async def test_a_server_that_is_not_there_becomes_the_condition() -> None:
     async with serving({}) as served:
         given = {
-            "url": f"nats://127.0.0.1:{free_port()}",
+            "url": f"nats://127.0.0.1:{ports.free_port()}",
             "subject": "s",
             "connectionBackoff": {"duration": "5ms", "steps": 3},
         }

@@ -13,9 +13,10 @@ import trustme
 from events.sources import nsq, nsq_wire
 from events.sources.contract import SourceError
 from events.sources.nsq_wire import Connection
+from tests import ports
 from tests.events.sources.nsqd import nsqd, nsqlookupd
 from tests.events.sources.watched_bus import WatchedBus, eventually
-from tests.events.support import free_port, serving
+from tests.events.support import serving
 
 
 def spec(address: str, **more: Any) -> dict[str, Any]:
@@ -209,7 +210,7 @@ async def test_what_is_wrong_is_named(wrong: dict[str, Any], where: str) -> None
 async def test_a_look_up_that_is_not_there_becomes_the_condition() -> None:
     few = {"duration": "5ms", "steps": 1}
     async with serving({}) as served:
-        given = spec(f"127.0.0.1:{free_port()}", connectionBackoff=few)
+        given = spec(f"127.0.0.1:{ports.free_port()}", connectionBackoff=few)
         with pytest.raises(SourceError, match="no nsqlookupd at") as caught:
             await served.serve(WatchedBus(), "nsq", "e", given)
     assert caught.value.reason == "Unavailable"

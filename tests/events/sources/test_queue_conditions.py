@@ -23,9 +23,9 @@ from headrace.local.nats import NatsServer
 from kube.clock import SystemClock
 from kube.cluster import MERGE
 from kube.resources import EVENT_BUSES, EVENT_SOURCES, SECRETS
+from tests import ports
 from tests.events.conftest import connection
 from tests.events.sources.redis_server import redis_server
-from tests.events.support import free_port
 
 API = "argoproj.io/v1alpha1"
 
@@ -137,7 +137,7 @@ async def test_a_mended_entry_is_served(
     cluster: InProcessCluster, runtime: EventsRuntime, tmp_path: Path
 ) -> None:
     kind = "endpoint.redis.r"
-    wrong = {"hostAddress": f"127.0.0.1:{free_port()}", "channels": []}
+    wrong = {"hostAddress": f"127.0.0.1:{ports.free_port()}", "channels": []}
     await apply(cluster, {"redis": {"r": wrong}})
     entry = await condition(cluster, kind, lambda e: e.get("reason") == "InvalidSpec")
     assert (entry["status"], entry["message"]) == ("False", "spec.redis.r.channels: is required")

@@ -12,10 +12,11 @@ import trustme
 from redis.asyncio import Redis
 
 from events.sources.contract import SourceError
+from tests import ports
 from tests.events.sources.brokers import Broker
 from tests.events.sources.redis_server import redis_server
 from tests.events.sources.watched_bus import WatchedBus
-from tests.events.support import free_port, serving
+from tests.events.support import serving
 
 
 def spec(broker: Broker, **more: Any) -> dict[str, Any]:
@@ -155,7 +156,7 @@ async def test_what_is_wrong_is_named(wrong: dict[str, Any], where: str) -> None
 
 async def test_a_server_that_is_not_there_becomes_the_condition() -> None:
     async with serving({}) as served:
-        given = {"hostAddress": f"127.0.0.1:{free_port()}", "channels": ["a"]}
+        given = {"hostAddress": f"127.0.0.1:{ports.free_port()}", "channels": ["a"]}
         with pytest.raises(SourceError, match="Redis at") as caught:
             await served.serve(WatchedBus(), "redis", "e", given)
         assert caught.value.reason == "Unavailable"

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.events.support import free_port
+from tests import ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Recorder:
 @asynccontextmanager
 async def recording(reply: Reply | None = None, **more: Any) -> AsyncIterator[Recorder]:
     """`reply` makes the answers, else they are empty 200s. `ssl_context` for TLS."""
-    recorder = Recorder(free_port())
+    recorder = Recorder(ports.free_port())
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}

@@ -16,7 +16,7 @@ from events import protobuf
 from events.triggers import registry
 from events.triggers.contract import TriggerFailed
 from kube.egress import EgressSettings
-from tests.events.support import free_port
+from tests import ports
 from tests.events.triggers.firing import KEY, TRACE, fire, selector, taken, whole
 
 Answer = Callable[[bytes, Any], bytes]
@@ -144,7 +144,7 @@ async def test_tls_with_the_servers_certificate() -> None:
 
 async def test_no_server_is_worth_another_try() -> None:
     with pytest.raises(TriggerFailed, match="UNAVAILABLE") as caught:
-        await fire("custom", spec(Server(free_port())))
+        await fire("custom", spec(Server(ports.free_port())))
     assert not caught.value.permanent
 
 

@@ -14,7 +14,7 @@ import trustme
 from events.triggers import registry
 from events.triggers.contract import TriggerFailed
 from kube.egress import EgressSettings
-from tests.events.support import free_port
+from tests import ports
 from tests.events.triggers.firing import KEY, TRACE, fire, selector, taken
 from tests.events.triggers.smtp_server import Mailbox, smtp
 
@@ -127,7 +127,7 @@ async def test_what_can_never_work_is_permanent(wrong: dict[str, Any], where: st
 
 async def test_no_server_is_worth_another_try() -> None:
     with pytest.raises(TriggerFailed, match=r"email\.host") as caught:
-        await fire("email", spec(port=free_port()))
+        await fire("email", spec(port=ports.free_port()))
     assert not caught.value.permanent
 
 

@@ -18,8 +18,8 @@ from events.triggers import kafka_producer, registry
 from events.triggers.clients import ClientPool
 from events.triggers.contract import FiringContext, TriggerFailed
 from kube.egress import EgressSettings
+from tests import ports
 from tests.events.sources.kafka_server import PASSWORD, USER, Kafka, kafka
-from tests.events.support import free_port
 from tests.events.triggers.firing import KEY, TRACE, context, fire, selector, taken, whole
 
 AUTHORITY = trustme.CA()
@@ -185,7 +185,7 @@ async def test_a_broker_of_headrace_itself_is_refused() -> None:
 
 
 async def test_no_broker_is_worth_another_try() -> None:
-    given = {"url": f"127.0.0.1:{free_port()}", "topic": "t", "payload": [whole()]}
+    given = {"url": f"127.0.0.1:{ports.free_port()}", "topic": "t", "payload": [whole()]}
     with pytest.raises(TriggerFailed, match=r"kafka\.url") as caught:
         await fire("kafka", given)
     assert not caught.value.permanent

@@ -18,8 +18,8 @@ from events.triggers import registry
 from events.triggers.contract import TriggerFailed
 from headrace.local.nats import NatsSettings, find_binary
 from kube.egress import EgressSettings
+from tests import ports
 from tests.events.sources.brokers import Broker
-from tests.events.support import free_port
 from tests.events.triggers.firing import KEY, TRACE, fire, selector, taken, whole
 
 SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
@@ -27,7 +27,7 @@ SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"
 
 @asynccontextmanager
 async def running(folder: Path, config: str = "") -> AsyncIterator[Broker]:
-    port = free_port()
+    port = ports.free_port()
     path = folder / "nats.conf"
     path.write_text(f"host: 127.0.0.1\nport: {port}\n{config}\n")
     binary = await asyncio.to_thread(find_binary, NatsSettings(folder))
@@ -154,7 +154,7 @@ async def test_a_payload_over_the_servers_limit_is_permanent(tmp_path: Path) -> 
 
 
 async def test_no_server_is_worth_another_try() -> None:
-    given = {"url": f"127.0.0.1:{free_port()}", "subject": "s", "payload": [whole()]}
+    given = {"url": f"127.0.0.1:{ports.free_port()}", "subject": "s", "payload": [whole()]}
     with pytest.raises(TriggerFailed, match=r"nats\.url: no server could be reached") as caught:
         await fire("nats", given)
     assert not caught.value.permanent

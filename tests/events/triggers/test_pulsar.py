@@ -14,7 +14,7 @@ from aiohttp import web
 from events.triggers import pulsar, registry
 from events.triggers.contract import TriggerFailed
 from kube.egress import EgressSettings
-from tests.events.support import free_port
+from tests import ports
 from tests.events.triggers.firing import KEY, TRACE, fire, selector, taken, whole
 from tests.events.triggers.recorder import Got, Recorder, served
 
@@ -27,7 +27,7 @@ def accepted(message: dict[str, Any]) -> Any:
 
 @asynccontextmanager
 async def producer(reply: Reply = accepted, status: int = 101) -> AsyncIterator[Recorder]:
-    server = Recorder(free_port())
+    server = Recorder(ports.free_port())
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if status != 101:
