@@ -15,6 +15,7 @@ from events.sources import (
     nsq,
     redis,
     redis_stream,
+    sftp,
     webhook,
 )
 from events.sources.contract import Source
@@ -37,6 +38,7 @@ SOURCES: dict[str, SourceType] = {
     "nsq": SourceType("nsq", nsq.Nsq),
     "redis": SourceType("redis", redis.Redis),
     "redisStream": SourceType("redisStream", redis_stream.RedisStream),
+    "sftp": SourceType("sftp", sftp.Sftp),
     "webhook": SourceType("webhook", webhook.Webhook),
 }
 

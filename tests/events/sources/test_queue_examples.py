@@ -12,7 +12,7 @@ from crds.eventsource import EventSource
 from events.sources import registry
 
 ROOT = Path(__file__).parent.parent.parent.parent
-NAMES = ("amqp", "generic", "kafka", "mqtt", "nats", "nsq", "redis", "redisStream")
+NAMES = ("amqp", "generic", "kafka", "mqtt", "nats", "nsq", "redis", "redisStream", "sftp")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,193 @@
+"""`sftp`: files that appear, change or go on an SFTP server, found by looking again and again.
+
+Payload `{name, op, metadata}`: the file's full path, and 1 for new and changed files, 4 for
+removed ones (with `eventType: WRITE` 2, for changed ones alone); `metadata` is null when unset.
+What was there at the start is known and no event; what changes while the connection is away is
+found afterwards. Files below subdirectories count, links are not followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from crds import decode
+from crds.eventsource_local import SFTPEventSource, WatchPathConfig
+from events.secrets import MissingValue
+from events.sources import http_body, queue_link, queue_payload, sftp_client
+from events.sources.contract import ReadySignal, SourceContext, SourceError
+from events.sources.queue_link import Link
+from events.sources.sftp_client import Listing, Login, Mark
+from lang import duration, regex
+from lang.errors import LangError
+
+_MISSING = "the SSH client is missing: pip install 'headrace[sftp]'"
+_KNOWN_HOSTS = "known_hosts"
+_POLL = 10.0
+_SHORTEST = 0.01
+_CREATE, _WRITE, _REMOVE = 1, 2, 4
+_TYPES = {"CREATE": _CREATE, "WRITE": _WRITE, "REMOVE": _REMOVE}
+_UNSEEN = ("RENAME", "CHMOD")
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is looked for, and what is known. `seen` is None before the first look."""
+
+    directory: str
+    matches: Callable[[str], bool]
+    operation: int
+    pause: float
+    seen: dict[str, Mark] | None = field(default=None)
+
+
+class Sftp:
+    """See `Source`."""
+
+    async def run(self, context: SourceContext, ready: ReadySignal) -> None:
+        """Look and pass on until cancelled."""
+        spec, _ = decode.decode(dict(context.spec), SFTPEventSource)
+        watch = _watch(context.path, spec)
+        for name, value in (("address", spec.address), ("username", spec.username)):
+            if not value:
+                raise SourceError(f"{context.path}.{name}", "is required")
+        if not (spec.password or spec.ssh_key_secret):
+            raise SourceError(context.path, "password or sshKeySecret is required")
+        try:
+            await sftp_client.package()
+        except ImportError:
+            raise SourceError(context.path, _MISSING, "MissingPackage") from None
+
+        async def session(link: Link) -> None:
+            await _session(link, spec, watch)
+
+        await queue_link.keep(context, ready, session, lossy=True)
+
+
+def _watch(path: str, spec: SFTPEventSource) -> _Watch:
+    """The checked settings. Raises SourceError."""
+    if spec.event_type in _UNSEEN:
+        raise SourceError(f"{path}.eventType", f"SFTP does not tell of {spec.event_type}")
+    if spec.event_type not in _TYPES:
+        raise SourceError(f"{path}.eventType", f"must be one of {', '.join(_TYPES)}")
+    where = spec.watch_path_config or WatchPathConfig()
+    if not where.directory.startswith("/"):
+        raise SourceError(f"{path}.watchPathConfig.directory", "must be an absolute path")
+    pause = _POLL
+    if spec.poll_interval_duration:
+        try:
+            pause = duration.parse_go(spec.poll_interval_duration)
+        except LangError as error:
+            raise SourceError(f"{path}.pollIntervalDuration", error.message) from None
+        if pause < _SHORTEST:
+            raise SourceError(f"{path}.pollIntervalDuration", "is too short")
+    matches = _matcher(f"{path}.watchPathConfig", where)
+    return _Watch(where.directory, matches, _TYPES[spec.event_type], pause)
+
+
+def _matcher(path: str, where: WatchPathConfig) -> Callable[[str], bool]:
+    """Whether a path relative to the directory is meant. Raises SourceError."""
+    if bool(where.path) == bool(where.path_regexp):
+        raise SourceError(path, "exactly one of path and pathRegexp is required")
+    if where.path.startswith("/"):
+        raise SourceError(f"{path}.path", "must be relative to the directory")
+    if where.path:
+        return where.path.__eq__
+    try:
+        return regex.compile(where.path_regexp).search
+    except LangError as error:
+        raise SourceError(f"{path}.pathRegexp", error.message) from None
+
+
+async def _session(link: Link, spec: SFTPEventSource, watch: _Watch) -> None:
+    login = await _login(link, spec)
+    try:
+        async with sftp_client.connected(login) as (client, fingerprint):
+            while True:
+                listing = await sftp_client.files(client, watch.directory)
+                if not link.is_connected:
+                    unchecked = f"the server's key {fingerprint} is not checked: no known_hosts"
+                    link.connected(unchecked if login.known_hosts is None else "")
+                await _compare(link, watch, listing)
+                await asyncio.sleep(watch.pause)
+    except sftp_client.Refused as error:
+        raise SourceError(f"{link.context.path}.{error.field}", str(error), "Forbidden") from None
+
+
+async def _login(link: Link, spec: SFTPEventSource) -> Login:
+    path = link.context.path
+    address = await link.text(spec.address, f"{path}.address")
+    host, port = _place(address, f"{path}.address")
+    key, known = b"", None
+    if spec.ssh_key_secret:
+        key = await link.read(spec.ssh_key_secret, f"{path}.sshKeySecret") + b"\n"
+    with contextlib.suppress(MissingValue):  # without it nothing is checked; the condition says so
+        known = await link.read({**(spec.address or {}), "key": _KNOWN_HOSTS}, f"{path}.address")
+    return Login(
+        host,
+        port,
+        await link.text(spec.username, f"{path}.username"),
+        await link.text(spec.password, f"{path}.password"),
+        key,
+        known,
+    )
+
+
+def _place(address: str, path: str) -> tuple[str, int]:
+    """Host and port of `host`, `host:port` or `[address]:port`. Raises SourceError."""
+    bare = address.strip().removeprefix("sftp://")
+    if bare.startswith("["):
+        host, _, rest = bare[1:].partition("]")
+        port = rest.removeprefix(":")
+    else:
+        host, _, port = bare.partition(":")
+    if not host or not (port or "22").isdecimal() or not 0 < int(port or "22") < 65_536:
+        raise SourceError(path, "the Secret's value must be host:port")
+    return host, int(port or "22")
+
+
+async def _compare(link: Link, watch: _Watch, listing: Listing) -> None:
+    """Submit what is different; it is known once it was submitted."""
+    if watch.seen is None:
+        watch.seen = listing.files
+        return
+    for path, operation in _changes(watch.seen, listing):
+        wanted = operation == watch.operation or (
+            operation == _WRITE and watch.operation == _CREATE
+        )
+        if wanted and watch.matches(_shown(_relative(watch.directory, path))):
+            await _submit(link, path, watch.operation)
+        if operation == _REMOVE:
+            del watch.seen[path]
+        else:
+            watch.seen[path] = listing.files[path]
+
+
+def _changes(seen: dict[str, Mark], listing: Listing) -> Iterator[tuple[str, int]]:
+    """Paths and what happened, in the order of their names."""
+    for path in sorted(listing.files):
+        if seen.get(path) != listing.files[path]:
+            yield path, _WRITE if path in seen else _CREATE
+    gone = sorted(path for path in seen if path not in listing.files)
+    yield from ((path, _REMOVE) for path in gone if not listing.hides(path))
+
+
+def _relative(directory: str, path: str) -> str:
+    return path.removeprefix(directory.rstrip("/")).lstrip("/")
+
+
+def _shown(path: str) -> str:
+    """Without the bytes that are no UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+async def _submit(link: Link, path: str, operation: int) -> None:
+    # A file may come, go and come back alike: each time it is another event.
+    name = queue_payload.text(_shown(path))
+    context = link.context
+    metadata = context.spec.get("metadata")
+    extra = http_body.marshal(metadata) if metadata else b"null"
+    data = b'{"name":%b,"op":%d,"metadata":%b}' % (name, operation, extra)
+    await link.relay.submit(data, queue_payload.arrival_id(context, data))
