@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import aiohttp
 import orjson
 from yarl import URL
 
+from events import pulsar_web
 from events.sensors import parameters
 from events.trace import TRACEPARENT
 from events.triggers import credentials
@@ -25,10 +24,6 @@ from events.triggers.contract import FiringContext, TriggerFailed
 
 _SECONDS = 30.0
 _CAP = 1 << 20
-_NAME = re.compile(r"[^\s/?#\x00-\x1f]+\Z")
-# Where the same host's WebSocket API is, by scheme and port of the binary protocol.
-_WEB = {("pulsar", 6650): ("http", 8080), ("pulsar+ssl", 6651): ("https", 8443)}
-_SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 _HOPELESS = frozenset({400, 404, 406, 413})
 
 
@@ -76,36 +71,18 @@ class PulsarTrigger:
 
 def _address(url: str) -> str:
     """Where the WebSocket API is, as an HTTP URL. Raises TriggerFailed."""
-    what = "pulsar.url: must be ws://host:port, or pulsar:// with the usual port"
     try:
-        found = urlsplit(url)
-        host, port = found.hostname, found.port
-    except ValueError:
-        raise TriggerFailed(what, permanent=True) from None
-    if not host or found.username or found.query or found.path.strip("/"):
-        raise TriggerFailed(what, permanent=True)
-    shown = f"[{host}]" if ":" in host else host
-    if scheme := _SCHEMES.get(found.scheme):
-        return f"{scheme}://{shown}:{port}" if port else f"{scheme}://{shown}"
-    usual = 6651 if found.scheme == "pulsar+ssl" else 6650
-    web = _WEB.get((found.scheme, port or usual))
-    if web is None:
-        raise TriggerFailed(what, permanent=True)
-    return f"{web[0]}://{shown}:{web[1]}"
+        return pulsar_web.address(url)
+    except ValueError as error:
+        raise TriggerFailed(f"pulsar.url: {error}", permanent=True) from None
 
 
 def _topic(topic: str) -> str:
     """The topic's path: `persistent/tenant/namespace/name`. Raises TriggerFailed."""
-    domain, separator, rest = topic.partition("://")
-    if not separator:
-        domain, rest = "persistent", topic
-    parts = rest.split("/")
-    if len(parts) == 1:
-        parts = ["public", "default", *parts]
-    usable = domain in ("persistent", "non-persistent") and len(parts) == 3
-    if not usable or not all(_NAME.match(p) and p not in (".", "..") for p in parts):
-        raise TriggerFailed(f"pulsar.topic: {topic!r} is no topic", permanent=True)
-    return "/".join([domain, *(quote(part, safe="") for part in parts)])
+    try:
+        return pulsar_web.topic(topic)
+    except ValueError as error:
+        raise TriggerFailed(f"pulsar.topic: {error}", permanent=True) from None
 
 
 async def _tls(context: FiringContext, spec: Mapping[str, Any]) -> ssl.SSLContext | None:

@@ -12,7 +12,18 @@ from crds.eventsource import EventSource
 from events.sources import registry
 
 ROOT = Path(__file__).parent.parent.parent.parent
-NAMES = ("amqp", "generic", "kafka", "mqtt", "nats", "nsq", "redis", "redisStream", "sftp")
+NAMES = (
+    "amqp",
+    "generic",
+    "kafka",
+    "mqtt",
+    "nats",
+    "nsq",
+    "pulsar",
+    "redis",
+    "redisStream",
+    "sftp",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
