@@ -60,7 +60,7 @@ async def retry(
             await cluster.delete(resources.PODS, namespace, pod)
         except NotFound:
             continue
-    return await cluster.update(resources.WORKFLOWS, namespace, _storable(retried.workflow, name))
+    return await cluster.update(resources.WORKFLOWS, namespace, storable(retried.workflow, name))
 
 
 async def resubmit(
@@ -81,10 +81,10 @@ async def resubmit(
         made = resubmission.resubmit(workflow, parameters)
         return await cluster.create(resources.WORKFLOWS, namespace, made)
     made = resubmission.memoized(await whole(cluster, workflow), memoized, now, parameters)
-    return await cluster.create(resources.WORKFLOWS, namespace, _storable(made, memoized))
+    return await cluster.create(resources.WORKFLOWS, namespace, storable(made, memoized))
 
 
-def _storable(workflow: Object, name: str) -> Object:
+def storable(workflow: Object, name: str) -> Object:
     """With the node table compressed when it is large. Raises OperationError: too large."""
     nodes = workflow["status"].get("nodes") or {}
     if len(msgspec.json.encode(nodes)) <= LARGEST_PLAIN:

@@ -37,13 +37,18 @@ def suffix(key: str) -> str:
     return "".join(letters)
 
 
+def named(prefix: str, key: str) -> str:
+    """The name that a firing gives an object with this `generateName`."""
+    return prefix[: _MAX_NAME - _SUFFIX] + suffix(key)
+
+
 def marked(context: FiringContext, obj: Object) -> Object:
     """A copy of `obj` with its name, and the marks of the firing."""
     obj = copy.deepcopy(obj)
     meta: dict[str, Any] = obj.setdefault("metadata", {})
     if not meta.get("name") and meta.get("generateName"):
         prefix = str(meta.pop("generateName"))
-        meta["name"] = prefix[: _MAX_NAME - _SUFFIX] + suffix(context.key)
+        meta["name"] = named(prefix, context.key)
     labels = dict(meta.get("labels") or {})
     names = {SENSOR_LABEL: context.sensor, TRIGGER_LABEL: context.trigger}
     labels |= {label: value for label, value in names.items() if _LABEL.match(value)}
