@@ -12,29 +12,25 @@ one, and gets an id of its own.
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from crds import decode
 from crds.eventsource_queues import MQTTEventSource
-from events.sources import client_tls, http_body, mqtt_wire, queue_link, queue_payload
+from events.sources import (
+    client_tls,
+    http_body,
+    mqtt_address,
+    mqtt_wire,
+    queue_link,
+    queue_payload,
+)
 from events.sources.contract import ReadySignal, SourceContext, SourceError
+from events.sources.mqtt_address import Address
 from events.sources.mqtt_wire import Connection, Login, Publish
 from events.sources.queue_link import Link
 from events.sources.queue_relay import Outcome
 
-_PLAIN = {"tcp", "mqtt"}
-_ENCRYPTED = {"ssl", "tls", "mqtts", "mqtt+ssl", "tcps"}
 _QOS = 1
 _LONGEST = 65_535  # bytes of a text in MQTT
-
-
-class _Address(NamedTuple):
-    host: str
-    port: int
-    encrypted: bool
-    user: str
-    password: str
 
 
 class Mqtt:
@@ -57,33 +53,13 @@ def _check(context: SourceContext, spec: MQTTEventSource) -> None:
             raise SourceError(f"{context.path}.{name}", "is required")
         if len(value.encode()) > _LONGEST or "\0" in value:
             raise SourceError(f"{context.path}.{name}", "is no text MQTT can carry")
-    _address(spec.url, f"{context.path}.url")
+    mqtt_address.parse(spec.url, f"{context.path}.url")
     client_tls.check(spec.tls, f"{context.path}.tls")
-
-
-def _address(url: str, path: str) -> _Address:
-    """Where `url` points; a bare `host:port` is plain MQTT. Raises SourceError."""
-    try:
-        parts = urlsplit(url if "://" in url else f"tcp://{url}")
-        port = parts.port
-    except ValueError as error:
-        raise SourceError(path, str(error)) from None
-    scheme = parts.scheme.lower()
-    if scheme not in _PLAIN | _ENCRYPTED:
-        known = ", ".join(sorted(_PLAIN | _ENCRYPTED))
-        raise SourceError(path, f"{scheme}:// is not served, only {known}")
-    if not parts.hostname:
-        raise SourceError(path, "names no host")
-    encrypted = scheme in _ENCRYPTED
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return _Address(
-        parts.hostname, port or (8883 if encrypted else 1883), encrypted, user, password
-    )
 
 
 async def _session(link: Link, spec: MQTTEventSource) -> None:
     path = link.context.path
-    address = _address(spec.url, f"{path}.url")
+    address = mqtt_address.parse(spec.url, f"{path}.url")
     login = await _login(link, spec, address)
     tls = await client_tls.context(link.read, spec.tls, f"{path}.tls")
     if tls is None and address.encrypted:
@@ -106,7 +82,7 @@ async def _session(link: Link, spec: MQTTEventSource) -> None:
         await connection.close()
 
 
-async def _login(link: Link, spec: MQTTEventSource, address: _Address) -> Login:
+async def _login(link: Link, spec: MQTTEventSource, address: Address) -> Login:
     path = f"{link.context.path}.auth"
     if spec.auth is None:
         return Login(spec.client_id, address.user or None, address.password)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from events.sources import (
     amqp,
+    emitter,
     generic,
     github,
     kafka,
@@ -31,6 +32,7 @@ class SourceType(NamedTuple):
 
 SOURCES: dict[str, SourceType] = {
     "amqp": SourceType("amqp", amqp.Amqp),
+    "emitter": SourceType("emitter", emitter.Emitter),
     "generic": SourceType("generic", generic.Generic),
     "github": SourceType("github", github.Github),
     "kafka": SourceType("kafka", kafka.Kafka),
