@@ -14,6 +14,7 @@ from events.sources import registry
 ROOT = Path(__file__).parent.parent.parent.parent
 NAMES = (
     "amqp",
+    "emitter",
     "generic",
     "kafka",
     "mqtt",
