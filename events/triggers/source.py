@@ -1,4 +1,4 @@
-"""The object a k8s or argoWorkflow trigger works on: inline, in a ConfigMap, a file, a URL."""
+"""The object a k8s or argoWorkflow trigger works on: inline, in a ConfigMap, a file, a URL, S3."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import aiohttp
 
+from events.triggers import source_s3
 from events.triggers.contract import FiringContext, TriggerFailed
 from lang import yaml
 from lang.errors import LangError
 
 _MAX_BYTES = 512 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
-SERVED = ("inline", "file", "url", "configmap", "resource")
+SERVED = ("s3", "inline", "file", "url", "configmap", "resource")
 _ALL = ("s3", "inline", "file", "url", "git", "configmap", "resource")
 
 
@@ -28,7 +29,7 @@ def fault(source: Mapping[str, Any] | None) -> str | None:
         return "source: none of " + ", ".join(_ALL) + " is set"
     if found[0] not in SERVED:
         return f"source.{found[0]}: is not served"
-    return None
+    return source_s3.fault(source["s3"]) if found[0] == "s3" else None
 
 
 async def fetch(context: FiringContext, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,6 +39,9 @@ async def fetch(context: FiringContext, source: Mapping[str, Any]) -> dict[str, 
     match field:
         case "resource":
             return dict(value)
+        case "s3":
+            raw = await source_s3.fetch(context, value, _MAX_BYTES)
+            return _parse(raw.decode("utf-8", "replace"), "source.s3")
         case "inline":
             return _parse(str(value), "source.inline")
         case "configmap":
@@ -86,9 +90,16 @@ async def _download(context: FiringContext, value: Mapping[str, Any]) -> str:
         ):
             if answer.status != 200:
                 raise TriggerFailed(f"source.url.path: answered {answer.status}")
-            raw = await answer.content.read(_MAX_BYTES + 1)
+            raw = await _capped(answer)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise TriggerFailed(f"source.url.path: {error}") from None
-    if len(raw) > _MAX_BYTES:
-        raise TriggerFailed("source.url.path: is larger than 512 KiB", permanent=True)
     return raw.decode("utf-8", "replace")
+
+
+async def _capped(answer: aiohttp.ClientResponse) -> bytes:
+    raw = bytearray()
+    async for part in answer.content.iter_chunked(1 << 16):
+        raw += part
+        if len(raw) > _MAX_BYTES:
+            raise TriggerFailed("source.url.path: is larger than 512 KiB", permanent=True)
+    return bytes(raw)
