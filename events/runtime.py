@@ -57,7 +57,7 @@ class EventsRuntime(Service):
         self.gateway = HttpGateway(settings.gateway)
         self.buses = Buses(cluster, connector, self.secrets, clock)
         self.sources = SourceController(
-            cluster, self.buses, SourceServices(self.gateway, self.secrets, clock)
+            cluster, self.buses, SourceServices(self.gateway, self.secrets, clock, cluster)
         )
         self.trigger_clients = ClientPool()
         self.sensors = SensorController(

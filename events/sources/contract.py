@@ -14,6 +14,7 @@ from events.secrets import Secrets
 from events.sources.event_filter import EventFilter
 from events.sources.http_gateway import HttpGateway
 from kube.clock import Clock
+from kube.cluster import Cluster
 
 
 class SourceError(Exception):
@@ -30,11 +31,12 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceServices:
-    """What all sources share."""
+    """What all sources share. `cluster` is for those that read or keep Kubernetes objects."""
 
     gateway: HttpGateway
     secrets: Secrets
     clock: Clock
+    cluster: Cluster
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ body is read as JSON. Payload `{headers, body, metadata?}`, with `X-GitHub-Event
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 import re
@@ -19,8 +18,7 @@ import orjson
 
 from crds import decode
 from crds.eventsource_http import GithubEventSource
-from events.secrets import MissingValue
-from events.sources import github_hooks, http_body, webhook_endpoint
+from events.sources import github_hooks, hook_keeping, http_body, webhook_endpoint
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.http_message import Request
 from events.sources.webhook_endpoint import FORM, Refused
@@ -30,7 +28,6 @@ from lang.errors import LangError
 _HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
 _HEX = frozenset("0123456789abcdefABCDEF")
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)?\Z")
-_HOOK_CHECK_SECONDS = 60.0
 
 
 class Github:
@@ -39,7 +36,7 @@ class Github:
     async def run(self, context: SourceContext, ready: ReadySignal) -> None:
         """Serve the endpoint, keep the hooks, until cancelled."""
         spec = _spec(context)
-        await self._require_secret(context)
+        await hook_keeping.require(context, "webhookSecret", "apiToken")
         extra = webhook_endpoint.metadata(context.spec)
 
         def shape(request: Request, body: bytes) -> bytes:
@@ -51,35 +48,12 @@ class Github:
             ready()
             if spec.api_token is None and spec.github_app is None:
                 await asyncio.Event().wait()
-            await self._keep_hooks(context, spec, ready)
-
-    async def _require_secret(self, context: SourceContext) -> None:
-        for field in ("webhookSecret", "apiToken"):
-            if reference := context.spec.get(field):
-                try:
-                    await context.services.secrets.value(
-                        context.namespace, reference, f"{context.path}.{field}"
-                    )
-                except MissingValue as error:
-                    raise SourceError("", str(error), "MissingSecret") from None
-
-    async def _keep_hooks(
-        self, context: SourceContext, spec: GithubEventSource, ready: ReadySignal
-    ) -> None:
-        if spec.webhook is None or not spec.webhook.url:
-            ready("no webhook.url: the hook is not registered at GitHub")
-            await asyncio.Event().wait()
-        hooks = github_hooks.Hooks(context, spec)
-        try:
-            while True:
-                problem = await hooks.ensure()
-                ready(problem)
-                await asyncio.sleep(_HOOK_CHECK_SECONDS)
-        finally:
-            if spec.delete_hook_on_finish:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(10.0):
-                        await asyncio.shield(hooks.remove())
+            url = hook_keeping.url(spec.webhook)
+            if not url:
+                ready("no webhook.url: the hook is not registered at GitHub")
+                await asyncio.Event().wait()
+            hooks = github_hooks.Hooks(context, spec, url)
+            await hook_keeping.keep(context, ready, hooks, delete=spec.delete_hook_on_finish)
 
 
 def _spec(context: SourceContext) -> GithubEventSource:

@@ -16,67 +16,26 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from crds.eventsource_http import GithubEventSource
-from events.secrets import MissingValue
-from events.sources import http_body
+from events.sources import hook_keeping, http_body
 from events.sources.contract import SourceContext
 
 _API = "https://api.github.com"
-_TIMEOUT = aiohttp.ClientTimeout(total=15)
+_TOKEN_SECONDS = 3000.0  # of the hour that a token is good for
 _log = structlog.get_logger("events.sources.github")
 
 
 class Hooks:
-    """The hooks of one `github` event."""
+    """The hooks of one `github` event; see `hook_keeping.Hooks`."""
 
-    def __init__(self, context: SourceContext, spec: GithubEventSource) -> None:
+    def __init__(self, context: SourceContext, spec: GithubEventSource, url: str) -> None:
         self._context = context
         self._spec = spec
+        self._url = url
+        self._events = sorted(spec.events or ["*"])
+        self._token, self._until = "", 0.0
 
-    async def ensure(self) -> str:
-        """Make what is missing. Returns what went wrong, for the condition; empty when all is."""
-        problems = []
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-            try:
-                headers = await self._headers(session)
-            except (MissingValue, aiohttp.ClientError, TimeoutError, ValueError) as error:
-                return f"GitHub credentials: {error}"
-            for place in self._places():
-                try:
-                    await self._ensure_one(session, headers, place)
-                except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                    problems.append(f"hook of {place}: {error}")
-        return "; ".join(problems)
-
-    async def remove(self) -> None:
-        """Delete our hooks, also one whose making was interrupted."""
-        events = sorted(self._spec.events or ["*"])
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-            try:
-                headers = await self._headers(session)
-                for place in self._places():
-                    hook = await self._find(session, headers, place, events)
-                    if hook is None:
-                        continue
-                    url = f"{self._base}/{place}/hooks/{hook}"
-                    async with session.delete(url, headers=headers) as answer:
-                        _log.info("github_hook_removed", place=place, status=answer.status)
-            except (MissingValue, aiohttp.ClientError, TimeoutError, ValueError) as error:
-                _log.warning("github_hook_not_removed", error=str(error))
-
-    @property
-    def _base(self) -> str:
-        base = self._spec.github_base_url.rstrip("/")
-        if not base:
-            return _API
-        return base if base.endswith("/api/v3") else f"{base}/api/v3"
-
-    @property
-    def _url(self) -> str:
-        webhook = self._spec.webhook
-        assert webhook is not None
-        return webhook.url.rstrip("/") + "/" + webhook.endpoint.lstrip("/")
-
-    def _places(self) -> list[str]:
+    def places(self) -> list[str]:
+        """Repositories and organizations, as paths of the API."""
         spec = self._spec
         places = [f"orgs/{name}" for name in spec.organizations or ()]
         for owned in spec.repositories or ():
@@ -85,61 +44,78 @@ class Hooks:
             places.append(f"repos/{spec.owner}/{spec.repository}")
         return places
 
-    async def _ensure_one(
-        self, session: aiohttp.ClientSession, headers: dict[str, str], place: str
-    ) -> None:
-        events = sorted(self._spec.events or ["*"])
-        if await self._find(session, headers, place, events) is not None:
-            return
-        config = {
-            "url": self._url,
-            "content_type": self._spec.content_type or "json",
-            "insecure_ssl": "1" if self._spec.insecure else "0",
-        }
-        if secret := await self._secret("webhookSecret"):
-            config["secret"] = secret
-        body = {"name": "web", "events": events, "active": self._spec.active, "config": config}
-        url = f"{self._base}/{place}/hooks"
-        async with session.post(url, headers=headers, data=http_body.marshal(body)) as answer:
-            if answer.status == 422 and "already exists" in await answer.text():
+    async def ensure(self, place: str) -> None:
+        """Find our hook or make it."""
+        async with await self._session() as session:
+            if await self._find(session, place) is not None:
                 return
-            if answer.status >= 300:
-                raise ValueError(f"GitHub answered {answer.status}")
-            _log.info("github_hook_made", place=place)
+            spec = self._spec
+            config = {
+                "url": self._url,
+                "content_type": spec.content_type or "json",
+                "insecure_ssl": "1" if spec.insecure else "0",
+            }
+            reference = self._context.spec.get("webhookSecret")
+            if secret := await hook_keeping.secret(self._context, reference, "webhookSecret"):
+                config["secret"] = secret
+            body = {"name": "web", "events": self._events, "active": spec.active, "config": config}
+            url = f"{self._base}/{place}/hooks"
+            async with session.post(url, data=http_body.marshal(body)) as answer:
+                if answer.status == 422 and "already exists" in await answer.text():
+                    return
+                await hook_keeping.answer("GitHub", answer)
+                _log.info("github_hook_made", place=place)
 
-    async def _find(
-        self, session: aiohttp.ClientSession, headers: dict[str, str], place: str, events: list[str]
-    ) -> int | None:
+    async def remove(self, place: str) -> None:
+        """Delete our hook."""
+        async with await self._session() as session:
+            hook = await self._find(session, place)
+            if hook is None:
+                return
+            async with session.delete(f"{self._base}/{place}/hooks/{hook}") as answer:
+                await hook_keeping.answer("GitHub", answer, okay=(404,))
+                _log.info("github_hook_removed", place=place)
+
+    async def _find(self, session: aiohttp.ClientSession, place: str) -> int | None:
         url: str | None = f"{self._base}/{place}/hooks?per_page=100"
         while url:
-            async with session.get(url, headers=headers) as answer:
-                if answer.status >= 300:
-                    raise ValueError(f"GitHub answered {answer.status}")
-                for hook in await answer.json():
+            async with session.get(url) as answer:
+                for hook in await hook_keeping.answer("GitHub", answer):
                     same = (hook.get("config") or {}).get("url") == self._url
-                    if same and sorted(hook.get("events") or ()) == events:
+                    if same and sorted(hook.get("events") or ()) == self._events:
                         return int(hook["id"])
                 following = answer.links.get("next")
                 url = str(following["url"]) if following else None
         return None
 
-    async def _secret(self, field: str) -> str:
-        reference = self._context.spec.get(field)
-        if not reference:
-            return ""
-        path = f"{self._context.path}.{field}"
-        value = await self._context.services.secrets.value(self._context.namespace, reference, path)
-        return value.decode().strip()
+    @property
+    def _base(self) -> str:
+        base = self._spec.github_base_url.rstrip("/")
+        if not base:
+            return _API
+        return base if base.endswith("/api/v3") else f"{base}/api/v3"
 
-    async def _headers(self, session: aiohttp.ClientSession) -> dict[str, str]:
-        app = self._context.spec.get("githubApp")
-        token = await self._app_token(session, app) if app else await self._secret("apiToken")
-        return {
-            "Authorization": f"Bearer {token}",
+    async def _session(self) -> aiohttp.ClientSession:
+        headers = {
+            "Authorization": f"Bearer {await self._bearer()}",
             "Accept": "application/vnd.github+json",
             "Content-Type": "application/json",
             "User-Agent": "headrace",
         }
+        return aiohttp.ClientSession(headers=headers, timeout=hook_keeping.TIMEOUT)
+
+    async def _bearer(self) -> str:
+        """The API token, or a GitHub App's, which is kept as long as it is good."""
+        app = self._context.spec.get("githubApp")
+        if not app:
+            return await hook_keeping.secret(
+                self._context, self._context.spec.get("apiToken"), "apiToken"
+            )
+        if time.monotonic() >= self._until:
+            async with aiohttp.ClientSession(timeout=hook_keeping.TIMEOUT) as session:
+                self._token = await self._app_token(session, app)
+            self._until = time.monotonic() + _TOKEN_SECONDS
+        return self._token
 
     async def _app_token(self, session: aiohttp.ClientSession, app: dict[str, Any]) -> str:
         path = f"{self._context.path}.githubApp.privateKey"
@@ -150,9 +126,7 @@ class Hooks:
         url = f"{self._base}/app/installations/{app.get('installationID')}/access_tokens"
         headers = {"Authorization": f"Bearer {assertion}", "User-Agent": "headrace"}
         async with session.post(url, headers=headers) as answer:
-            if answer.status >= 300:
-                raise ValueError(f"GitHub answered {answer.status}")
-            return str((await answer.json())["token"])
+            return str((await hook_keeping.answer("GitHub", answer))["token"])
 
 
 def _assertion(pem: bytes, issuer: str) -> str:

@@ -15,7 +15,7 @@ from events.sources import registry
 from events.sources.contract import SourceContext, SourceServices
 from events.sources.event_filter import EventFilter
 from events.sources.http_gateway import GatewaySettings, HttpGateway
-from kube.clock import SystemClock
+from kube.clock import Clock, SystemClock
 from kube.cluster import Cluster, Object
 from kube.errors import NotFound
 from kube.resources import Resource
@@ -85,14 +85,20 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    secrets: Mapping[str, Mapping[str, str]], settings: GatewaySettings | None = None
+    secrets: Mapping[str, Mapping[str, str]],
+    settings: GatewaySettings | None = None,
+    *,
+    cluster: Cluster | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Served]:
-    clock = SystemClock()
-    store = Secrets(cast("Cluster", SecretsOnly(secrets)), clock)
+    """`cluster`: for sources that need more of one than Secrets."""
+    clock = clock or SystemClock()
+    cluster = cluster or cast("Cluster", SecretsOnly(secrets))
+    store = Secrets(cluster, clock)
     gateway = HttpGateway(settings)
     await gateway.start()
     await store.start()
-    served = Served(SourceServices(gateway, store, clock))
+    served = Served(SourceServices(gateway, store, clock, cluster))
     try:
         yield served
     finally:

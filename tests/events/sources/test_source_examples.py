@@ -1,4 +1,4 @@
-"""The examples of the queue sources are what they say: known fields, kinds that are served."""
+"""The examples of the sources are what they say: known fields, kinds that are served."""
 
 from __future__ import annotations
 
@@ -12,19 +12,7 @@ from crds.eventsource import EventSource
 from events.sources import registry
 
 ROOT = Path(__file__).parent.parent.parent.parent
-NAMES = (
-    "amqp",
-    "emitter",
-    "generic",
-    "kafka",
-    "mqtt",
-    "nats",
-    "nsq",
-    "pulsar",
-    "redis",
-    "redisStream",
-    "sftp",
-)
+NAMES = sorted(registry.SOURCES)
 
 
 @pytest.mark.parametrize("name", NAMES)
