@@ -77,13 +77,7 @@ def _shape(context: SourceContext, request: Request, body: bytes, extra: bytes |
     if reference := context.spec.get("webhookSecret"):
         _verify(context, reference, request, body)
     names = {name: request.header(name.title()) for name in ("X-GitHub-Delivery", "X-GitHub-Event")}
-    return webhook_endpoint.payload(
-        {
-            "headers": http_body.marshal(webhook_endpoint.headers(request)),
-            "body": http_body.marshal(_object(text) | names),
-            "metadata": extra,
-        }
-    )
+    return webhook_endpoint.envelope(request, http_body.marshal(_object(text) | names), extra)
 
 
 def _payload_text(request: Request, body: bytes) -> bytes:

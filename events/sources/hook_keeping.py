@@ -57,12 +57,16 @@ async def keep(
 ) -> None:
     """Look after `hooks` until cancelled; the condition says which are missing and why.
 
-    `delete`: remove them in the end. `every`: seconds between two looks.
+    `delete`: remove them in the end. `every`: seconds between two looks; after a failure the
+    next one comes sooner.
     """
+    failures = 0
     try:
         while True:
-            ready(await _each(hooks.ensure, hooks.places()))
-            await asyncio.sleep(every)
+            problem = await _each(hooks.ensure, hooks.places())
+            failures = failures + 1 if problem else 0
+            ready(problem)
+            await asyncio.sleep(min(every, 2.0**failures) if problem else every)
     finally:
         if delete:
             with contextlib.suppress(TimeoutError):
@@ -79,7 +83,7 @@ async def _each(work: Callable[[str], Awaitable[None]], places: Iterable[str]) -
         try:
             await work(place)
         except _FAULTS as error:
-            problems.append(f"hook of {place}: {error or type(error).__name__}")
+            problems.append(f"hook of {place}: {str(error) or type(error).__name__}")
     return "; ".join(problems)
 
 

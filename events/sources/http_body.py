@@ -84,3 +84,8 @@ def marshal(value: Mapping[str, object] | Sequence[object]) -> bytes:
         if char in raw:
             raw = raw.replace(char, escape)
     return raw
+
+
+def quoted(text: str) -> bytes:
+    """A JSON string, HTML characters escaped."""
+    return marshal([text])[1:-1]

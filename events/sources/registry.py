@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 from events.sources import (
     amqp,
+    bitbucket,
+    bitbucketserver,
     emitter,
     generic,
     github,
+    gitlab,
     kafka,
     mqtt,
     nats,
@@ -18,6 +21,8 @@ from events.sources import (
     redis,
     redis_stream,
     sftp,
+    slack,
+    stripe,
     webhook,
 )
 from events.sources.contract import Source
@@ -32,9 +37,12 @@ class SourceType(NamedTuple):
 
 SOURCES: dict[str, SourceType] = {
     "amqp": SourceType("amqp", amqp.Amqp),
+    "bitbucket": SourceType("bitbucket", bitbucket.Bitbucket),
+    "bitbucketserver": SourceType("bitbucketserver", bitbucketserver.Bitbucketserver),
     "emitter": SourceType("emitter", emitter.Emitter),
     "generic": SourceType("generic", generic.Generic),
     "github": SourceType("github", github.Github),
+    "gitlab": SourceType("gitlab", gitlab.Gitlab),
     "kafka": SourceType("kafka", kafka.Kafka),
     "mqtt": SourceType("mqtt", mqtt.Mqtt),
     "nats": SourceType("nats", nats.Nats),
@@ -43,6 +51,8 @@ SOURCES: dict[str, SourceType] = {
     "redis": SourceType("redis", redis.Redis),
     "redisStream": SourceType("redisStream", redis_stream.RedisStream),
     "sftp": SourceType("sftp", sftp.Sftp),
+    "slack": SourceType("slack", slack.Slack),
+    "stripe": SourceType("stripe", stripe.Stripe),
     "webhook": SourceType("webhook", webhook.Webhook),
 }
 

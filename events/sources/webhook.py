@@ -22,13 +22,7 @@ class Webhook:
         extra = webhook_endpoint.metadata(context.spec)
 
         def shape(request: Request, body: bytes) -> bytes:
-            return webhook_endpoint.payload(
-                {
-                    "header": http_body.marshal(webhook_endpoint.headers(request)),
-                    "body": _body(request, body),
-                    "metadata": extra,
-                }
-            )
+            return webhook_endpoint.envelope(request, _body(request, body), extra, "header")
 
         block = webhook_endpoint.attached(
             context, context.spec, context.path, shape, check_method=True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,6 @@ _DELIVERY_HEADERS = (
     "X-Github-Delivery",
     "X-Gitlab-Event-Uuid",
     "X-Request-Uuid",
-    "X-Hook-Uuid",
     "Webhook-Id",
     "Idempotency-Key",
     "Ce-Id",
@@ -56,8 +55,25 @@ class Refused(Exception):
         self.response = http_message.text(status, body)
 
 
-Shaper = Callable[[Request, bytes], bytes | Awaitable[bytes]]
-"""Verifies a request and gives the event's data as JSON text. Raises Refused."""
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An event's data, and the name the sender gave it within its body: its identity."""
+
+    data: bytes
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Any number of events in one request, and what the sender hears when all are durable."""
+
+    events: Sequence[Named]
+    answer: Response = SUCCESS
+
+
+Shaped = bytes | Batch
+Shaper = Callable[[Request, bytes], Shaped | Awaitable[Shaped]]
+"""Verifies a request and gives the event's data as JSON text, or a Batch. Raises Refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +151,34 @@ class WebhookEndpoint:
     async def _handle(self, request: Request, body: bytes) -> Response:
         try:
             shaped = self._shape(request, body)
-            data = shaped if isinstance(shaped, bytes) else await shaped
+            if not isinstance(shaped, bytes | Batch):
+                shaped = await shaped
         except Refused as error:
             return error.response
         except http_body.BadBody as error:
             return http_message.text(400, str(error))
-        return await self.publish(request, body, data)
+        if isinstance(shaped, bytes):
+            return await self._publish(request, shaped, identity(self._context, request, body))
+        for event in shaped.events:
+            name = event.name and self._named(event.name)
+            answer = await self._publish(
+                request, event.data, name or identity(self._context, request, event.data)
+            )
+            if answer is not SUCCESS:
+                return answer
+        return shaped.answer
 
-    async def publish(self, request: Request, body: bytes, data: bytes) -> Response:
+    def _named(self, name: str) -> str:
+        context = self._context
+        return cloudevent.stable_id(context.namespace, context.source, context.event, name)
+
+    async def _publish(self, request: Request, data: bytes, name: str) -> Response:
         """Emit `data`; the answer says whether it is safe."""
         context = self._context
         crashpoints.reached("source.received")
         parent = trace.parent(request.header("Traceparent"))
         try:
-            await context.emit(data, identity(context, request, body), parent)
+            await context.emit(data, name, parent)
         except MessageTooLarge:
             return http_message.text(413, "event is larger than the bus accepts")
         except BusFull:
@@ -182,6 +212,11 @@ def payload(parts: Mapping[str, bytes | None]) -> bytes:
     """An object of JSON texts in the order given; None members are left out."""
     members = (b'"%b":%b' % (k.encode(), v) for k, v in parts.items() if v is not None)
     return b"{%b}" % b",".join(members)
+
+
+def envelope(request: Request, body: bytes, extra: bytes | None, name: str = "headers") -> bytes:
+    """`{headers, body, metadata?}` around a body that is JSON text; `name` is that of the first."""
+    return payload({name: http_body.marshal(headers(request)), "body": body, "metadata": extra})
 
 
 def metadata(spec: Mapping[str, Any]) -> bytes | None:

@@ -1,0 +1,140 @@
+"""`stripe`: events of a Stripe account.
+
+Argo's fields have no place for the endpoint's signing secret, so `webhook.authSecret` or a proxy
+must keep others out. Payload `{event, metadata?}`, the event in the shape of the reference. The
+event's id is Stripe's own: a delivery tried again is the same event. With `createWebhook` the
+endpoint is registered, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import msgspec
+import structlog
+
+from crds import decode
+from crds.eventsource_http import StripeEventSource
+from events.sources import go_shape, hook_keeping, http_body, webhook_endpoint
+from events.sources.contract import ReadySignal, SourceContext, SourceError
+from events.sources.go_shape import ANY, FLAG, NUMBER, TEXT, Pointer, Struct
+from events.sources.http_message import Request
+from events.sources.webhook_endpoint import Batch, Named, Refused
+
+API = "https://api.stripe.com"
+_SHAPE = Struct(
+    {
+        "account": TEXT,
+        "created": NUMBER,
+        "data": Pointer(Struct({"previous_attributes": ANY, "object": ANY})),
+        "id": TEXT,
+        "livemode": FLAG,
+        "pending_webhooks": NUMBER,
+        "request": Pointer(Struct({"id": TEXT, "idempotency_key": TEXT})),
+        "type": TEXT,
+    }
+)
+_log = structlog.get_logger("events.sources.stripe")
+
+
+class _Head(msgspec.Struct):
+    id: str | None = None
+    type: str | None = None
+
+
+_head = msgspec.json.Decoder(_Head).decode
+
+
+class Stripe:
+    """See `Source`. `api`: where the REST API is."""
+
+    def __init__(self, api: str = API) -> None:
+        self._api = api
+
+    async def run(self, context: SourceContext, ready: ReadySignal) -> None:
+        """Serve the endpoint, register it when wanted, until cancelled."""
+        spec, _ = decode.decode(dict(context.spec), StripeEventSource)
+        url = hook_keeping.url(spec.webhook)
+        if spec.create_webhook and spec.api_key is None:
+            raise SourceError(f"{context.path}.apiKey", "is required by createWebhook")
+        if spec.create_webhook and not url:
+            raise SourceError(f"{context.path}.webhook.url", "is required by createWebhook")
+        extra = webhook_endpoint.metadata(context.spec)
+
+        def shape(request: Request, body: bytes) -> Batch:
+            return _shape(body, spec, extra)
+
+        webhook = context.spec.get("webhook") or {}
+        async with webhook_endpoint.attached(context, webhook, f"{context.path}.webhook", shape):
+            ready()
+            if not spec.create_webhook:
+                await asyncio.Event().wait()
+            await hook_keeping.keep(context, ready, Hooks(context, spec, url, self._api))
+
+
+def _shape(body: bytes, spec: StripeEventSource, extra: bytes | None) -> Batch:
+    try:
+        body = http_body.compact(body)
+        head = _head(body)
+        event = go_shape.shaped(body, _SHAPE)
+    except (http_body.BadBody, msgspec.MsgspecError, go_shape.BadShape):
+        raise Refused(400, "failed to parse the event") from None
+    if spec.event_filter and (head.type or "") not in spec.event_filter:
+        raise Refused(400, "invalid event")
+    data = webhook_endpoint.payload({"event": event, "metadata": extra})
+    return Batch([Named(data, head.id or "")])
+
+
+class Hooks:
+    """The endpoint of one `stripe` event; see `hook_keeping.Hooks`. One with our URL is ours."""
+
+    def __init__(self, context: SourceContext, spec: StripeEventSource, url: str, api: str) -> None:
+        self._context = context
+        self._events = list(spec.event_filter or ["*"])
+        self._url = url
+        self._api = f"{api.rstrip('/')}/v1/webhook_endpoints"
+
+    def places(self) -> list[str]:
+        """The account."""
+        return ["the account"]
+
+    async def ensure(self, place: str) -> None:
+        """Find our endpoint or make it."""
+        async with await self._session() as session:
+            if await self._find(session) is not None:
+                return
+            fields = [("url", self._url), *(("enabled_events[]", name) for name in self._events)]
+            async with session.post(self._api, data=aiohttp.FormData(fields)) as answer:
+                await hook_keeping.answer("Stripe", answer)
+                _log.info("stripe_endpoint_made", owner=self._context.owner)
+
+    async def remove(self, place: str) -> None:
+        """Delete our endpoint."""
+        async with await self._session() as session:
+            hook = await self._find(session)
+            if hook is not None:
+                async with session.delete(f"{self._api}/{hook}") as answer:
+                    await hook_keeping.answer("Stripe", answer, okay=(404,))
+
+    async def _find(self, session: aiohttp.ClientSession) -> str | None:
+        after = ""
+        while True:
+            query = {"limit": "100", **({"starting_after": after} if after else {})}
+            async with session.get(self._api, params=query) as answer:
+                page = await hook_keeping.answer("Stripe", answer)
+            for hook in page["data"]:
+                after = str(hook["id"])
+                if hook.get("url") == self._url:
+                    return after
+            if not page.get("has_more") or not page["data"]:
+                return None
+
+    async def _session(self) -> aiohttp.ClientSession:
+        reference = self._context.spec.get("apiKey")
+        key = await hook_keeping.secret(self._context, reference, "apiKey")
+        return aiohttp.ClientSession(
+            headers={"User-Agent": "headrace"},
+            auth=aiohttp.BasicAuth(key, ""),
+            timeout=hook_keeping.TIMEOUT,
+        )
