@@ -128,14 +128,13 @@ class Hooks:
     async def _session(self) -> aiohttp.ClientSession:
         given = self._context.spec.get("auth") or {}
         headers = {"Content-Type": "application/json", "User-Agent": "headrace"}
-        auth = None
         if basic := given.get("basic"):
             user = await self._secret(basic, "username", "auth.basic")
             password = await self._secret(basic, "password", "auth.basic")
-            auth = aiohttp.BasicAuth(user, password, "utf-8")
+            headers["Authorization"] = hook_keeping.basic(user, password)
         else:
             headers["Authorization"] = f"Bearer {await self._secret(given, 'oauthToken', 'auth')}"
-        return aiohttp.ClientSession(headers=headers, auth=auth, timeout=hook_keeping.TIMEOUT)
+        return aiohttp.ClientSession(headers=headers, timeout=hook_keeping.TIMEOUT)
 
     async def _secret(self, owner: dict[str, object], name: str, place: str) -> str:
         return await hook_keeping.secret(self._context, owner.get(name), f"{place}.{name}")

@@ -8,6 +8,7 @@ Called by the sources of the hosted services.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ import structlog
 
 from crds.eventsource_http import WebhookContext
 from events.secrets import MissingValue
-from events.sources.contract import ReadySignal, SourceContext
+from events.sources.contract import ReadySignal, SourceContext, SourceError
 
 TIMEOUT = aiohttp.ClientTimeout(total=15)
 _CHECK_SECONDS = 60.0
@@ -104,13 +105,21 @@ async def secret(context: SourceContext, reference: Any, field: str) -> str:
     return value.decode("utf-8", "replace").strip()
 
 
+def basic(user: str, password: str) -> str:
+    """The value of an `Authorization` header with name and password."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
 async def require(context: SourceContext, *fields: str) -> None:
-    """The Secrets in `fields` of the spec, those that are given, can be read. Raises MissingValue.
+    """The Secrets in `fields` of the spec, those that are given, can be read. Raises SourceError.
 
     From then on they are kept fresh, and the hot path finds them in memory.
     """
     for field in fields:
-        await secret(context, context.spec.get(field), field)
+        try:
+            await secret(context, context.spec.get(field), field)
+        except MissingValue as error:
+            raise SourceError("", str(error), "MissingSecret") from None
 
 
 async def answer(

@@ -134,7 +134,6 @@ class Hooks:
         reference = self._context.spec.get("apiKey")
         key = await hook_keeping.secret(self._context, reference, "apiKey")
         return aiohttp.ClientSession(
-            headers={"User-Agent": "headrace"},
-            auth=aiohttp.BasicAuth(key, ""),
+            headers={"User-Agent": "headrace", "Authorization": hook_keeping.basic(key, "")},
             timeout=hook_keeping.TIMEOUT,
         )

@@ -82,6 +82,13 @@ class Served:
             self.tasks.remove(task)
             await task
 
+    async def stop(self) -> None:
+        """End all events, as a deleted EventSource does."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()
+
 
 @asynccontextmanager
 async def serving(
@@ -102,9 +109,7 @@ async def serving(
     try:
         yield served
     finally:
-        for task in served.tasks:
-            task.cancel()
-        await asyncio.gather(*served.tasks, return_exceptions=True)
+        await served.stop()
         await store.stop()
         await gateway.stop()
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from events.bus import memory
 from tests import ports
-from tests.events.support import Served, serving
+from tests.events.support import serving
 
 
 class FakeGithub:
@@ -82,12 +82,6 @@ def spec(base: str) -> dict[str, Any]:
     }
 
 
-async def stop(served: Served) -> None:
-    for task in served.tasks:
-        task.cancel()
-    await asyncio.gather(*served.tasks, return_exceptions=True)
-
-
 async def test_hooks_are_made_once_and_removed_in_the_end(
     github: tuple[FakeGithub, str],
 ) -> None:
@@ -105,7 +99,7 @@ async def test_hooks_are_made_once_and_removed_in_the_end(
         }
         assert fake.auth == {"Bearer tok"}
         assert ("POST", "/api/v3/repos/acme/till/hooks") in fake.calls
-        await stop(served)
+        await served.stop()
     assert fake.hooks == {}
 
 
@@ -121,5 +115,5 @@ async def test_a_hook_that_is_there_is_not_made_again(github: tuple[FakeGithub, 
         async with asyncio.timeout(40):
             while not fake.calls:
                 await fake.changed.wait()
-        await stop(served)
+        await served.stop()
     assert fake.calls == [("GET", "/api/v3/orgs/acme/hooks")]

@@ -1,0 +1,88 @@
+"""`stripe`: the endpoint at a server that records; ids; what is wrong. Payloads: the recordings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from events.sources import registry, stripe
+from events.sources.contract import SourceError
+from tests import ports
+from tests.events.sources.provider import Provider, provider
+from tests.events.sources.watched_bus import WatchedBus
+from tests.events.support import request, serving
+
+SECRETS = {"stripe": {"key": "sk_test\n"}}
+PLACE = "/v1/webhook_endpoints"
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
+    async with provider(lambda hooks: {"data": hooks, "has_more": False}) as made:
+        kind = registry.SourceType("stripe", lambda: stripe.Stripe(made.url))
+        monkeypatch.setitem(registry.SOURCES, "stripe", kind)
+        yield made
+
+
+def spec(**more: Any) -> dict[str, Any]:
+    webhook = {"endpoint": "/st", "port": str(ports.free_port()), "url": "https://h.example.com"}
+    return {"webhook": webhook, **more}
+
+
+async def test_an_endpoint_is_registered_once(server: Provider) -> None:
+    more = {"apiKey": {"name": "stripe", "key": "key"}, "eventFilter": ["a.b", "c.d"]}
+    wanted = spec(createWebhook=True, **more)
+    async with serving(SECRETS) as served:
+        for _ in range(2):
+            await served.serve(WatchedBus(), "stripe", "st", wanted)
+            await server.until(lambda: bool(server.hooks.get(PLACE)))
+            await served.stop()
+    [hook] = server.hooks[PLACE]
+    assert (hook["url"], hook["enabled_events[]"]) == ("https://h.example.com/st", ["a.b", "c.d"])
+    assert server.headers("authorization") == {"Basic c2tfdGVzdDo="}
+
+
+async def test_a_delivery_tried_again_is_one_event() -> None:
+    bus, wanted = WatchedBus(), spec()
+    port = int(wanted["webhook"]["port"])
+    async with serving({}) as served:
+        await served.serve(bus, "stripe", "st", wanted)
+        for pending in (2, 1):
+            body = b'{"id":"evt_1","pending_webhooks":%d}' % pending
+            assert (await request(port, "POST", "/st", [], body)).status == 200
+        assert (await request(port, "POST", "/st", [], b'{"id":"evt_2"}')).status == 200
+    assert [data["event"]["id"] for data in bus.data()] == ["evt_1", "evt_2"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b'{"id":1}', b'{"created":"x"}', b'{"data":[]}', b'{"livemode":0}', b"{"]
+)
+async def test_what_is_no_event_is_refused(body: bytes) -> None:
+    bus, wanted = WatchedBus(), spec()
+    async with serving({}) as served:
+        await served.serve(bus, "stripe", "st", wanted)
+        answer = await request(int(wanted["webhook"]["port"]), "POST", "/st", [], body)
+    assert (answer.status, answer.body) == (400, b"failed to parse the event")
+    assert bus.events() == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"createWebhook": True}, "apiKey: is required"),
+        (
+            {
+                "createWebhook": True,
+                "apiKey": {"name": "stripe", "key": "key"},
+                "webhook": {"endpoint": "/st", "port": "1"},
+            },
+            "webhook.url: is required",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_named(wrong: dict[str, Any], words: str) -> None:
+    async with serving(SECRETS) as served:
+        with pytest.raises(SourceError, match=rf"spec\.stripe\.st\.{words}"):
+            await served.serve(WatchedBus(), "stripe", "st", spec(**wrong))
