@@ -197,6 +197,8 @@ def identity(context: SourceContext, request: Request, body: bytes) -> str:
             return cloudevent.stable_id(*place, name, delivery, body)
     if b'"sequencer"' in body and b'"s3"' in body:
         return cloudevent.stable_id(*place, body)  # S3 notifications number themselves
+    if context.kind == "gerrit" and b'"eventCreatedOn"' in body:
+        return cloudevent.stable_id(*place, body)  # the only mark of an event sent again
     return cloudevent.arrival_id(*place, body)
 
 
