@@ -23,6 +23,8 @@ from events.sources import (
     redis_stream,
     sftp,
     slack,
+    sns,
+    storage_grid,
     stripe,
     webhook,
 )
@@ -54,6 +56,8 @@ SOURCES: dict[str, SourceType] = {
     "redisStream": SourceType("redisStream", redis_stream.RedisStream),
     "sftp": SourceType("sftp", sftp.Sftp),
     "slack": SourceType("slack", slack.Slack),
+    "sns": SourceType("sns", sns.Sns),
+    "storageGrid": SourceType("storagegrid", storage_grid.StorageGrid),
     "stripe": SourceType("stripe", stripe.Stripe),
     "webhook": SourceType("webhook", webhook.Webhook),
 }

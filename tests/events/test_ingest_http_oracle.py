@@ -7,7 +7,6 @@ names the namespace and the bus, so that two namespaces may share a server).
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import hmac
 import json
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from events import cloudevent
 from events.bus import memory
@@ -24,6 +24,7 @@ from events.sources import registry
 from events.sources.contract import SourceError
 from tests import ports
 from tests.events.support import Answer, Served, request, serving
+from tests.events.triggers.recorder import Got, Recorder, recording
 
 ORACLE = json.loads(
     (Path(__file__).parent.parent / "oracles/data/events/ingest-http.json").read_text()
@@ -47,13 +48,38 @@ def wanted_event(case: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+UPSTREAM = "http://127.0.0.1:23190"  # where the recording's providers were
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Recorder]:
+    """Stands in for the providers: AWS confirms, the others have nothing yet."""
+
+    def reply(got: Got) -> web.Response:
+        if got.path.startswith("/aws"):
+            return web.Response(text="<SubscriptionArn>arn:s</SubscriptionArn>")
+        return web.json_response({} if got.path.startswith("/sg") else [])
+
+    async with recording(reply) as recorder:
+        yield recorder
+
+
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     async with serving(ORACLE["secrets"]) as found:
         yield found
 
 
-async def serve_for(served: Served, bus: memory.MemoryBus, case: dict[str, Any]) -> int:
+def at(entry: dict[str, Any], port: int, upstream: Recorder) -> dict[str, Any]:
+    """`entry` on `port`, its provider at `upstream`."""
+    spec: dict[str, Any] = json.loads(json.dumps(entry).replace(UPSTREAM, upstream.url))
+    (spec.get("webhook") or spec)["port"] = str(port)
+    return spec
+
+
+async def serve_for(
+    served: Served, bus: memory.MemoryBus, case: dict[str, Any], upstream: Recorder
+) -> int:
     """Serve what the case needs on a port of its own; the whole type where the path is odd."""
     port = ports.free_port()
     kind = PORT_KINDS[case["port"]]
@@ -63,8 +89,7 @@ async def serve_for(served: Served, bus: memory.MemoryBus, case: dict[str, Any])
             continue
         if exact is None and (entry.get("filter") or {}).get("expression"):
             continue
-        spec = copy.deepcopy(entry)
-        (spec.get("webhook") or spec)["port"] = str(port)
+        spec = at(entry, port, upstream)
         if name == "noslash":
             with pytest.raises(SourceError, match="slash"):
                 await served.serve(bus, kind, name, spec)
@@ -73,9 +98,7 @@ async def serve_for(served: Served, bus: memory.MemoryBus, case: dict[str, Any])
             with pytest.raises(SourceError, match="is required"):
                 await served.serve(bus, kind, name, spec)
             other = next(n for n in EVENTS[kind] if n not in REFUSED)
-            spec = copy.deepcopy(EVENTS[kind][other])
-            spec["webhook"]["port"] = str(port)
-            name = other
+            name, spec = other, at(EVENTS[kind][other], port, upstream)
         await served.serve(bus, kind, name, spec)
     return port
 
@@ -96,13 +119,17 @@ async def send(port: int, case: dict[str, Any]) -> Answer:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c["id"] for c in CASES])
-async def test_agrees_with_the_recording(served: Served, case: dict[str, Any]) -> None:
+async def test_agrees_with_the_recording(
+    served: Served, upstream: Recorder, case: dict[str, Any]
+) -> None:
     bus = memory.MemoryBus()
-    port = await serve_for(served, bus, case)
+    port = await serve_for(served, bus, case, upstream)
     answer = await send(port, case)
     expected = case["answer"]
     assert (answer.status, answer.body.decode()) == (expected["status"], expected["body"])
     assert answer.headers.get("content-type") == expected.get("contentType")
+    calls = [{"body": g.body.decode(), "method": g.method, "path": g.path} for g in upstream.got]
+    assert all(call in calls for call in expected.get("upstreamCalls") or ())
     stored = [cloudevent.decode(d.message.data) async for d in bus.replay()]
     assert len(stored) == len(expected["events"])
     for event, wanted in zip(stored, expected["events"], strict=True):
