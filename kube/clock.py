@@ -19,16 +19,29 @@ class Clock(Protocol):
         ...
 
 
+_SLEPT = 1.0
+_PIECE = 30.0
+
+
 class SystemClock:
-    """The machine's clock, made monotonic within the process."""
+    """The machine's clock, made monotonic within the process.
+
+    A machine that slept moves it forward: the monotonic clock below it stood still meanwhile.
+    """
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
 
     def now(self) -> float:
         """The current time in seconds since the epoch."""
-        return time.monotonic() + self._offset
+        moment = time.monotonic() + self._offset
+        ahead = time.time() - moment
+        if ahead > _SLEPT:
+            self._offset += ahead
+            moment += ahead
+        return moment
 
     async def sleep_until(self, moment: float) -> None:
-        """Wait for `moment`."""
-        await asyncio.sleep(max(0.0, moment - self.now()))
+        """Wait for `moment`; looks up now and then, in case the machine slept."""
+        while (rest := moment - self.now()) > 0.0:  # noqa: ASYNC110 - a moment is no event
+            await asyncio.sleep(min(rest, _PIECE))

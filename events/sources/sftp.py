@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from crds import decode
 from crds.eventsource_local import SFTPEventSource, WatchPathConfig
 from events.secrets import MissingValue
-from events.sources import http_body, queue_link, queue_payload, sftp_client
+from events.sources import http_body, queue_link, queue_payload, sftp_client, watch_path
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.queue_link import Link
 from events.sources.sftp_client import Listing, Login, Mark
-from lang import duration, regex
+from lang import duration
 from lang.errors import LangError
 
 _MISSING = "the SSH client is missing: pip install 'headrace[sftp]'"
@@ -83,22 +83,8 @@ def _watch(path: str, spec: SFTPEventSource) -> _Watch:
             raise SourceError(f"{path}.pollIntervalDuration", error.message) from None
         if pause < _SHORTEST:
             raise SourceError(f"{path}.pollIntervalDuration", "is too short")
-    matches = _matcher(f"{path}.watchPathConfig", where)
+    matches = watch_path.matcher(f"{path}.watchPathConfig", where)
     return _Watch(where.directory, matches, _TYPES[spec.event_type], pause)
-
-
-def _matcher(path: str, where: WatchPathConfig) -> Callable[[str], bool]:
-    """Whether a path relative to the directory is meant. Raises SourceError."""
-    if bool(where.path) == bool(where.path_regexp):
-        raise SourceError(path, "exactly one of path and pathRegexp is required")
-    if where.path.startswith("/"):
-        raise SourceError(f"{path}.path", "must be relative to the directory")
-    if where.path:
-        return where.path.__eq__
-    try:
-        return regex.compile(where.path_regexp).search
-    except LangError as error:
-        raise SourceError(f"{path}.pathRegexp", error.message) from None
 
 
 async def _session(link: Link, spec: SFTPEventSource, watch: _Watch) -> None:
