@@ -17,6 +17,7 @@ import aiohttp
 
 from events.aws import sigv4
 from events.aws.sigv4 import Keys, Request, Scope
+from events.refusal import Refused
 from events.secrets import Secrets
 from kube.clock import Clock
 
@@ -26,15 +27,6 @@ _ROLE_SECONDS = 2700.0  # of the hour that assumed keys are good for
 _CAP = 16 << 20  # bytes of an answer
 _CODE = re.compile(r"<Code>\s*([^<\s]+)|\"__type\"\s*:\s*\"(?:[^\"#]*#)?([^\"]+)\"")
 FORM = "application/x-www-form-urlencoded"
-
-
-class AwsError(ValueError):
-    """The service refused; `status` of HTTP, `code` of AWS such as `AccessDenied`."""
-
-    def __init__(self, service: str, status: int, code: str) -> None:
-        super().__init__(f"{service} answered {status}{f' {code}' if code else ''}")
-        self.status = status
-        self.code = code
 
 
 def region(text: str) -> bool:
@@ -54,7 +46,7 @@ def endpoint(service: str, where: str) -> str:
 class AwsClient:
     """`spec` has `accessKey`, `secretKey`, `sessionToken`, `roleARN`, `region`, `endpoint`.
 
-    Raises MissingValue, AwsError, aiohttp.ClientError, TimeoutError.
+    Raises MissingValue, Refused, aiohttp.ClientError, TimeoutError.
     """
 
     def __init__(
@@ -122,7 +114,7 @@ class AwsClient:
         text = (await _post(session, "sts", request, signed)).decode("utf-8", "replace")
         found = [re.search(rf"<{part}>\s*([^<\s]+)\s*</{part}>", text) for part in _PARTS]
         if None in found:
-            raise AwsError("sts", 200, "without keys")
+            raise Refused("sts", 200, "without keys")
         return Keys(*(each[1] for each in found if each))
 
 
@@ -136,8 +128,8 @@ async def _post(
         async for chunk in answer.content.iter_chunked(1 << 16):
             raw += chunk
             if len(raw) > _CAP:
-                raise AwsError(service, answer.status, "with more than 16 MiB")
+                raise Refused(service, answer.status, "with more than 16 MiB")
         if answer.status != 200:
             code = _CODE.search(raw[:4096].decode("utf-8", "replace"))
-            raise AwsError(service, answer.status, (code[1] or code[2]) if code else "")
+            raise Refused(service, answer.status, (code[1] or code[2]) if code else "")
         return bytes(raw)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from events.sources import (
     amqp,
+    azure_queue_storage,
     bitbucket,
     bitbucketserver,
     calendar,
@@ -18,6 +19,7 @@ from events.sources import (
     gitlab,
     kafka,
     minio,
+    mns,
     mqtt,
     nats,
     nsq,
@@ -45,6 +47,7 @@ class SourceType(NamedTuple):
 
 SOURCES: dict[str, SourceType] = {
     "amqp": SourceType("amqp", amqp.Amqp),
+    "azureQueueStorage": SourceType("azureQueueStorage", azure_queue_storage.AzureQueueStorage),
     "bitbucket": SourceType("bitbucket", bitbucket.Bitbucket),
     "bitbucketserver": SourceType("bitbucketserver", bitbucketserver.Bitbucketserver),
     "calendar": SourceType("calendar", calendar.Calendar),
@@ -56,6 +59,7 @@ SOURCES: dict[str, SourceType] = {
     "gitlab": SourceType("gitlab", gitlab.Gitlab),
     "kafka": SourceType("kafka", kafka.Kafka),
     "minio": SourceType("minio", minio.Minio),
+    "mns": SourceType("mns", mns.Mns),
     "mqtt": SourceType("mqtt", mqtt.Mqtt),
     "nats": SourceType("nats", nats.Nats),
     "nsq": SourceType("nsq", nsq.Nsq),

@@ -18,7 +18,8 @@ import msgspec
 from crds import decode
 from crds.eventsource_http import SNSEventSource
 from events.aws import client as aws
-from events.aws.client import AwsClient, AwsError
+from events.aws.client import AwsClient
+from events.refusal import Refused as AwsRefused
 from events.secrets import MissingValue
 from events.sources import hook_keeping, http_body, webhook_endpoint
 from events.sources.contract import ReadySignal, SourceContext, SourceError
@@ -33,7 +34,7 @@ _VERSION = "2010-03-31"
 _QUIET = Response(200, content_type="")
 _GO_TYPE = "into Go value of type awssns.httpNotification"
 _GO_RAW = "json: error calling MarshalJSON for type *json.RawMessage: "
-_FAULTS = (MissingValue, AwsError, aiohttp.ClientError, TimeoutError)
+_FAULTS = (MissingValue, AwsRefused, aiohttp.ClientError, TimeoutError)
 _ARN = re.compile(r"<SubscriptionArn>\s*([^<]+?)\s*</SubscriptionArn>")
 
 

@@ -7,7 +7,6 @@ follows from the message's, so that a message that is shown again is the same ev
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,10 +16,12 @@ import msgspec
 from crds import decode
 from crds.eventsource_cloud import SQSEventSource
 from events.aws import client as aws
-from events.aws.client import AwsClient, AwsError
-from events.sources import go_shape, http_body, queue_link, queue_payload
+from events.aws.client import AwsClient
+from events.refusal import Refused
+from events.sources import go_shape, http_body, http_queue, queue_link, queue_payload
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.go_shape import ANY, Struct
+from events.sources.http_queue import Deletions
 from events.sources.queue_link import ConnectionLost, Link
 from events.sources.queue_relay import Outcome
 
@@ -74,8 +75,8 @@ class Sqs:
         async def session(link: Link) -> None:
             try:
                 await _session(link, spec, client)
-            except AwsError as error:
-                raise _mapped(context.path, error) from None
+            except Refused as error:
+                raise http_queue.mapped(f"{context.path}.queue", error) from None
             except (aiohttp.ClientError, msgspec.MsgspecError) as error:
                 raise ConnectionLost(str(error) or type(error).__name__) from None
 
@@ -101,14 +102,6 @@ def _spec(context: SourceContext) -> SQSEventSource:
     return spec
 
 
-def _mapped(path: str, error: AwsError) -> Exception:
-    """What the user can mend, or what may pass."""
-    if error.status >= 500 or "Throttl" in error.code or error.status == 429:
-        return ConnectionLost(str(error))
-    reason = "Forbidden" if error.status == 403 else "Refused"
-    return SourceError(f"{path}.queue", str(error), reason)
-
-
 class _Api:
     """Calls of one connection."""
 
@@ -118,11 +111,16 @@ class _Api:
         self.queue_url = ""
 
     async def call(self, action: str, fields: Mapping[str, Any]) -> bytes:
-        """Raises AwsError, aiohttp.ClientError, TimeoutError."""
+        """Raises Refused, aiohttp.ClientError, TimeoutError."""
         headers = {"Content-Type": _TYPE, "X-Amz-Target": f"AmazonSQS.{action}"}
         place = {"QueueUrl": self.queue_url} if self.queue_url else {}
         body = http_body.marshal({**fields, **place})
         return await self._client.send(self._session, self._client.url, body, headers)
+
+    async def delete(self, handles: list[str]) -> None:
+        """Take messages off the queue, ten at most. Raises as `call`."""
+        entries = [{"Id": str(n), "ReceiptHandle": h} for n, h in enumerate(handles)]
+        await self.call("DeleteMessageBatch", {"Entries": entries})
 
 
 async def _session(link: Link, spec: SQSEventSource, client: AwsClient) -> None:
@@ -140,14 +138,14 @@ async def _session(link: Link, spec: SQSEventSource, client: AwsClient) -> None:
             "WaitTimeSeconds": wait,
             "MessageAttributeNames": ["All"],
         }
-        async with _Deletions(api) as deletions:
+        async with Deletions(api.delete, _BATCH) as deletions:
             while True:
                 received = _received(await api.call("ReceiveMessage", wanted))
                 for message in received.messages or ():
                     await _take(link, spec, message, deletions)
 
 
-async def _take(link: Link, spec: SQSEventSource, message: _Message, deletions: _Deletions) -> None:
+async def _take(link: Link, spec: SQSEventSource, message: _Message, deletions: Deletions) -> None:
     context = link.context
     try:
         body = queue_payload.body(message.body.encode(), json_body=spec.json_body)
@@ -181,45 +179,3 @@ def _attributes(message: _Message) -> bytes:
         for name, raw in sorted(found.items())
     )
     return b"{%b}" % b",".join(parts)
-
-
-class _Deletions:
-    """Takes messages off the queue, up to ten in a call. One that fails is shown again, and is
-    then known."""
-
-    def __init__(self, api: _Api) -> None:
-        self._api = api
-        self._waiting: list[str] = []
-        self._some = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def add(self, handle: str) -> None:
-        """The message may go."""
-        self._waiting.append(handle)
-        self._some.set()
-
-    async def __aenter__(self) -> _Deletions:
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        if self._waiting:
-            await asyncio.shield(self._delete())
-
-    async def _run(self) -> None:
-        while True:
-            await self._some.wait()
-            self._some.clear()
-            await self._delete()
-
-    async def _delete(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-            entries = [{"Id": str(n), "ReceiptHandle": h} for n, h in enumerate(batch)]
-            try:
-                await self._api.call("DeleteMessageBatch", {"Entries": entries})
-            except (AwsError, aiohttp.ClientError, TimeoutError):
-                continue

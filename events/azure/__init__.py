@@ -1,0 +1,1 @@
+"""Signing of requests to Azure."""
