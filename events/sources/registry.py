@@ -8,6 +8,7 @@ from typing import NamedTuple
 from events.sources import (
     amqp,
     azure_queue_storage,
+    azure_service_bus,
     bitbucket,
     bitbucketserver,
     calendar,
@@ -48,6 +49,7 @@ class SourceType(NamedTuple):
 SOURCES: dict[str, SourceType] = {
     "amqp": SourceType("amqp", amqp.Amqp),
     "azureQueueStorage": SourceType("azureQueueStorage", azure_queue_storage.AzureQueueStorage),
+    "azureServiceBus": SourceType("azureServiceBus", azure_service_bus.AzureServiceBus),
     "bitbucket": SourceType("bitbucket", bitbucket.Bitbucket),
     "bitbucketserver": SourceType("bitbucketserver", bitbucketserver.Bitbucketserver),
     "calendar": SourceType("calendar", calendar.Calendar),

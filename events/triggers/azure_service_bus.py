@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from events.azure import sas as azure_sas
+from events.azure.sas import Connection
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import azure_sas, credentials, exchange
-from events.triggers.azure_sas import Connection
+from events.triggers import credentials, exchange
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.exchange import Call
 

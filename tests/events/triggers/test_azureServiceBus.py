@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from events.triggers import azure_sas, registry
+from events.azure import sas as azure_sas
+from events.triggers import registry
 from events.triggers.contract import TriggerFailed
 from tests.events.triggers.firing import KEY, TRACE, fire, selector, taken, whole
 from tests.events.triggers.recorder import Recorder, recording

@@ -1,7 +1,7 @@
 """Shared access signatures of Azure Event Hubs and Service Bus, and their connection strings.
 
 Semantics: Azure documentation, "Shared Access Signatures" of both services. Pure: the caller
-gives the moment. Called by the two Azure triggers.
+gives the moment. Called by the Azure triggers and sources.
 """
 
 from __future__ import annotations
