@@ -141,6 +141,28 @@ async def test_a_run_whose_start_was_never_recorded_starts_once(tmp_path: Path) 
         await machine.close()
 
 
+async def test_a_zygote_that_dies_while_a_command_runs_is_replaced(tmp_path: Path) -> None:
+    """A shim that has the answers' socket open hides the zygote's end from its reader."""
+    machine = Machine(tmp_path / "m")
+    (shared := tmp_path / "shared").mkdir()
+    try:
+        await _up(machine, shared)
+        await machine.create(pod("before", "sleep 1000", **_mounted(shared)))
+        await machine.until("before", is_running)
+        session = asyncio.ensure_future(
+            machine.exec("before", "sh", "-c", "touch /v/runs; sleep 1000")
+        )
+        await _started(shared)
+        os.kill(machine.kubelet._launcher._process.pid, signal.SIGKILL)
+        await machine.create(pod("after", "echo ok"))
+        assert (await machine.ended("after"))["status"]["phase"] == "Succeeded"
+        await machine.cluster.delete(resources.PODS, "default", "before", grace_seconds=0)
+        await machine.gone("before")
+        await session
+    finally:
+        await machine.close()
+
+
 async def test_a_dead_zygote_is_replaced(machine: Machine) -> None:
     await machine.create(pod("before", "sleep 1000"))
     await machine.until("before", is_running)

@@ -2,8 +2,9 @@
 
 Invariant: a request is answered once, by the shim it made; if the zygote dies first, every
 request under way fails with LaunchError and the zygote is started again for the next one. What
-runs is not touched by that. A run's end is noticed by its shim's pidfd, so that it makes no
-difference whose child the shim is.
+runs is not touched by that. The zygote's end is noticed by its pidfd, as shims (that of a long
+`kubectl exec`) hold the socket of the answers open beyond it; a run's end is noticed by its
+shim's pidfd, so that it makes no difference whose child the shim is.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
         self._replies: socket.socket | None = None
+        self._life = -1  # the zygote's pidfd
         self._sending = asyncio.Lock()
         self._deaf = False  # the zygote has died
 
@@ -58,7 +60,10 @@ class Launcher:
         command = [sys.executable, "-S", "-E", "-c", _CODE, str(ROOT)]
         command += [str(theirs.fileno()), str(tell.fileno())]
         self._process = await asyncio.to_thread(_start, command, theirs, tell)
-        asyncio.get_running_loop().add_reader(hear, self._hear)
+        self._life = os.pidfd_open(self._process.pid)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(hear, self._hear)
+        loop.add_reader(self._life, self._died)
 
     async def close(self) -> None:
         """End the zygote; runs go on."""
@@ -68,6 +73,10 @@ class Launcher:
                 loop.remove_reader(opened)
                 opened.close()
         self._requests = self._replies = None
+        if self._life >= 0:
+            loop.remove_reader(self._life)
+            os.close(self._life)
+            self._life = -1
         process, self._process = self._process, None
         if process is not None:
             await asyncio.to_thread(_reap, process)
@@ -149,14 +158,25 @@ class Launcher:
             except OSError:
                 data = b""
             if not data:
-                self._deaf = True
-                asyncio.get_running_loop().remove_reader(self._replies)
-                for number in list(self._answers):
-                    lost = {"id": number, "error": "the process starter died"}
-                    self._tell(number, {**lost, "reason": LOST, "exitCode": 137})
+                self._lose()
                 return
             message = json.loads(data)
             self._tell(message["id"], message)
+
+    def _died(self) -> None:
+        """The zygote has ended: what it said before counts, the rest is lost."""
+        self._hear()
+        self._lose()
+
+    def _lose(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._deaf = True
+        loop.remove_reader(self._life)
+        if self._replies is not None:
+            loop.remove_reader(self._replies)
+        for number in list(self._answers):
+            lost = {"id": number, "error": "the process starter died"}
+            self._tell(number, {**lost, "reason": LOST, "exitCode": 137})
 
     def _tell(self, number: int, message: Message) -> None:
         answers = self._answers.get(number)
