@@ -6,16 +6,14 @@ GitHub App (a signed assertion is exchanged for an installation token).
 
 from __future__ import annotations
 
-import base64
 import time
 from typing import Any
 
 import aiohttp
 import structlog
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from crds.eventsource_http import GithubEventSource
+from events import jwt
 from events.sources import hook_keeping, http_body
 from events.sources.contract import SourceContext
 
@@ -130,17 +128,9 @@ class Hooks:
 
 
 def _assertion(pem: bytes, issuer: str) -> str:
-    """A JWT signed with RS256, good for nine minutes."""
-    key = serialization.load_pem_private_key(pem, None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError("githubApp.privateKey is no RSA key")
+    """Good for nine minutes. Raises ValueError."""
     now = int(time.time())
-
-    def part(raw: bytes) -> bytes:
-        return base64.urlsafe_b64encode(raw).rstrip(b"=")
-
-    head = part(http_body.marshal({"alg": "RS256", "typ": "JWT"}))
-    body = part(http_body.marshal({"iat": now - 60, "exp": now + 540, "iss": issuer}))
-    signed = head + b"." + body
-    signature = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-    return (signed + b"." + part(signature)).decode()
+    try:
+        return jwt.rs256(pem, {"iat": now - 60, "exp": now + 540, "iss": issuer})
+    except ValueError as error:
+        raise ValueError(f"githubApp.privateKey {error}") from None
