@@ -61,11 +61,6 @@ def check(spec: KafkaEventSource, path: str) -> None:
 
 async def consumer(link: Link, spec: KafkaEventSource, tuning: Tuning) -> Any:
     """A consumer that is not started. Raises SourceError, MissingValue."""
-    try:
-        from aiokafka import AIOKafkaConsumer
-    except ImportError:
-        why = "the Kafka client is missing: pip install aiokafka"
-        raise SourceError(link.context.path, why, "MissingExtra") from None
     path = link.context.path
     tls = await client_tls.context(link.read, spec.tls, f"{path}.tls")
     options: dict[str, Any] = {
@@ -83,12 +78,29 @@ async def consumer(link: Link, spec: KafkaEventSource, tuning: Tuning) -> Any:
         password = await link.text(spec.sasl.password_secret, f"{path}.sasl.passwordSecret")
         options["sasl_plain_username"] = user or None
         options["sasl_plain_password"] = password or None
-    if spec.consumer_group is not None:
-        options["group_id"] = spec.consumer_group.group_name
-        options["auto_offset_reset"] = "earliest" if spec.consumer_group.oldest else "latest"
-        options["partition_assignment_strategy"] = [_assignor(spec)]
-    else:
-        options["auto_offset_reset"] = "earliest"  # of a position that is gone from the log
+    options |= group_options(spec)
+    return made(options, path)
+
+
+def group_options(spec: KafkaEventSource) -> dict[str, Any]:
+    """What the client needs to know of the group, if there is one."""
+    group = spec.consumer_group
+    if group is None:
+        return {"auto_offset_reset": "earliest"}  # of a position that is gone from the log
+    return {
+        "group_id": group.group_name,
+        "auto_offset_reset": "earliest" if group.oldest else "latest",
+        "partition_assignment_strategy": [_assignor(spec)],
+    }
+
+
+def made(options: Mapping[str, Any], path: str) -> Any:
+    """A consumer of the client's package. Raises SourceError."""
+    try:
+        from aiokafka import AIOKafkaConsumer
+    except ImportError:
+        why = "the Kafka client is missing: pip install aiokafka"
+        raise SourceError(path, why, "MissingExtra") from None
     try:
         return AIOKafkaConsumer(**options)
     except (ValueError, AssertionError, RuntimeError) as error:

@@ -2,7 +2,7 @@
 
 Owns the consumer from start to end, the pace, and the way of a record into the relay. Invariant:
 a record is taken from the progress before it is submitted and settled once, so that what may be
-committed is known at any time. Called by `kafka`, which says whose messages.
+committed is known at any time. Called by `kafka` and `kafka_group`, which say whose messages.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Reading:
 
         path = f"{self.link.context.path}.schemaRegistry"
         self._decoder = await schema_registry.decoder(self.link, self.spec.schema_registry, path)
-        self.consumer = await kafka_client.consumer(self.link, self.spec, self._tuning)
+        self.consumer = await self.make()
         try:
             async with asyncio.timeout(ANSWER * 2):
                 await self.consumer.start()
@@ -66,6 +66,10 @@ class Reading:
                 async with asyncio.timeout(8.0):
                     await self.finish()
                     await self.consumer.stop()
+
+    async def make(self) -> Any:
+        """The consumer, not started. Raises SourceError, MissingValue."""
+        return await kafka_client.consumer(self.link, self.spec, self._tuning)
 
     async def begin(self) -> None:
         """Subscribe or assign."""
@@ -138,7 +142,7 @@ class Reading:
 
         context = self.link.context
         try:
-            data = queue_payload.document(context, self._members(record))
+            data = queue_payload.document(context, self.members(record))
         except (http_body.BadBody, schema_registry.BadMessage) as error:
             self.link.relay.refuse(f"the body cannot be read: {error}")
             await settled(Outcome.REFUSED)
@@ -148,7 +152,8 @@ class Reading:
         identity = ":".join((*place, str(record.partition), str(offset)))
         await self.link.relay.submit(data, identity, settled)
 
-    def _members(self, record: Any) -> dict[str, bytes | None]:
+    def members(self, record: Any) -> dict[str, bytes | None]:
+        """The payload of a record. Raises BadBody, BadMessage."""
         headers = {
             name: (value or b"").decode("utf-8", "replace") for name, value in record.headers
         }

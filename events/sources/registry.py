@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from events.sources import (
     amqp,
+    azure_events_hub,
     azure_queue_storage,
     azure_service_bus,
     bitbucket,
@@ -49,6 +50,7 @@ class SourceType(NamedTuple):
 
 SOURCES: dict[str, SourceType] = {
     "amqp": SourceType("amqp", amqp.Amqp),
+    "azureEventsHub": SourceType("azureEventsHub", azure_events_hub.AzureEventsHub),
     "azureQueueStorage": SourceType("azureQueueStorage", azure_queue_storage.AzureQueueStorage),
     "azureServiceBus": SourceType("azureServiceBus", azure_service_bus.AzureServiceBus),
     "bitbucket": SourceType("bitbucket", bitbucket.Bitbucket),

@@ -1,7 +1,8 @@
 """A Kafka broker of a test module, in KRaft mode, from the jars Apache publishes.
 
 The jars are fetched once with Maven into ~/.cache/headrace-tests. Listeners: PLAINTEXT on `port`,
-SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) on `sasl_port`, SSL on `tls_port`.
+SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) on `sasl_port`, SSL on `tls_port`, and on
+`hub_port` what an Azure Event Hub has: TLS, and PLAIN with the connection string `HUB`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _POM = """<project><modelVersion>4.0.0</modelVersion>
 <version>1.7.36</version></dependency>
 </dependencies></project>"""
 USER, PASSWORD = "orders", "s3cret"
+HUB = "Endpoint=sb://127.0.0.1/;SharedAccessKeyName=reader;SharedAccessKey=s3cret="
 
 
 def jars() -> Path:
@@ -68,11 +70,8 @@ class Kafka:
     def __init__(self, folder: Path, authority: trustme.CA) -> None:
         self._java = program("java", "default-jre-headless")
         self._jars = jars()
-        self.port, self.sasl_port, self.tls_port = (
-            ports.free_port(),
-            ports.free_port(),
-            ports.free_port(),
-        )
+        self.port, self.sasl_port = ports.free_port(), ports.free_port()
+        self.tls_port, self.hub_port = ports.free_port(), ports.free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         _certificates(folder, authority)
@@ -125,6 +124,7 @@ class Kafka:
             "PLAINTEXT": self.port,
             "SASL_PLAINTEXT": self.sasl_port,
             "SSL": self.tls_port,
+            "SASL_SSL": self.hub_port,
         }
         shown = ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items())
         login = "org.apache.kafka.common.security"
@@ -159,6 +159,11 @@ class Kafka:
             "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": (
                 f"{login}.scram.ScramLoginModule required;"
             ),
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": (
+                f'{login}.plain.PlainLoginModule required user_$ConnectionString="{HUB}";'
+            ),
+            "listener.name.sasl_ssl.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl_ssl.ssl.client.auth": "none",
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": str(folder / "server.pem"),
             "ssl.truststore.type": "PEM",
