@@ -34,6 +34,11 @@ def encode(fields: Iterable[tuple[int, Value]]) -> bytes:
     return bytes(out)
 
 
+def delimited(message: bytes) -> bytes:
+    """The message after its length, as streams of messages have them."""
+    return _varint(len(message)) + message
+
+
 def decode(raw: bytes) -> dict[int, list[bytes | int]]:
     """Every field's values in order; fixed-width ones as bytes. Raises BadMessage."""
     found: dict[int, list[bytes | int]] = {}

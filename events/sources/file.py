@@ -18,12 +18,11 @@ from typing import NamedTuple
 
 from crds import decode
 from crds.eventsource_local import FileEventSource, WatchPathConfig
-from events.sources import http_body, inotify, queue_payload, watch_path
+from events.sources import inotify, watch_path
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.queue_relay import Relay
+from events.sources.watch_path import CHMOD, CREATE, REMOVE, RENAME, TYPES, WRITE
 
-CREATE, WRITE, REMOVE, RENAME, CHMOD = 1, 2, 4, 8, 16
-TYPES = {"CREATE": CREATE, "WRITE": WRITE, "REMOVE": REMOVE, "RENAME": RENAME, "CHMOD": CHMOD}
 _BITS = (
     (inotify.CREATE | inotify.MOVED_TO, CREATE),
     (inotify.MODIFY, WRITE),
@@ -66,7 +65,9 @@ class File:
             async with contextlib.aclosing(changes(watch.directory, ready)) as found:
                 async for name, operation in found:
                     if operation == watch.operation and watch.matches(name):
-                        await _submit(context, relay, f"{watch.directory}/{name}", operation)
+                        await watch_path.submit(
+                            context, relay, f"{watch.directory}/{name}", operation
+                        )
         except OSError as error:
             why = error.strerror or str(error)
             raise SourceError(field, f"{watch.directory}: {why}", "Unavailable") from None
@@ -147,12 +148,3 @@ def _differences(before: dict[str, _Seen], now: dict[str, _Seen]) -> Iterator[tu
 def _shown(name: bytes) -> str:
     """As JSON can carry it."""
     return name.decode("utf-8", "replace")
-
-
-async def _submit(context: SourceContext, relay: Relay, path: str, operation: int) -> None:
-    # A file may come, go and come back alike: each time it is another event.
-    metadata = context.spec.get("metadata")
-    extra = http_body.marshal(metadata) if metadata else b"null"
-    name = queue_payload.text(path)
-    data = b'{"name":%b,"op":%d,"metadata":%b}' % (name, operation, extra)
-    await relay.submit(data, queue_payload.arrival_id(context, data))

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from crds import decode
 from crds.eventsource_local import SFTPEventSource, WatchPathConfig
 from events.secrets import MissingValue
-from events.sources import http_body, queue_link, queue_payload, sftp_client, watch_path
+from events.sources import queue_link, sftp_client, watch_path
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.queue_link import Link
 from events.sources.sftp_client import Listing, Login, Mark
+from events.sources.watch_path import CREATE, REMOVE, WRITE
 from lang import duration
 from lang.errors import LangError
 
@@ -27,8 +28,7 @@ _MISSING = "the SSH client is missing: pip install 'headrace[sftp]'"
 _KNOWN_HOSTS = "known_hosts"
 _POLL = 10.0
 _SHORTEST = 0.01
-_CREATE, _WRITE, _REMOVE = 1, 2, 4
-_TYPES = {"CREATE": _CREATE, "WRITE": _WRITE, "REMOVE": _REMOVE}
+_TYPES = {"CREATE": CREATE, "WRITE": WRITE, "REMOVE": REMOVE}
 _UNSEEN = ("RENAME", "CHMOD")
 
 
@@ -140,12 +140,10 @@ async def _compare(link: Link, watch: _Watch, listing: Listing) -> None:
         watch.seen = listing.files
         return
     for path, operation in _changes(watch.seen, listing):
-        wanted = operation == watch.operation or (
-            operation == _WRITE and watch.operation == _CREATE
-        )
-        if wanted and watch.matches(_shown(_relative(watch.directory, path))):
-            await _submit(link, path, watch.operation)
-        if operation == _REMOVE:
+        wanted = operation == watch.operation or (operation == WRITE and watch.operation == CREATE)
+        if wanted and watch.matches(watch_path.relative(watch.directory, path)):
+            await watch_path.submit(link.context, link.relay, path, watch.operation)
+        if operation == REMOVE:
             del watch.seen[path]
         else:
             watch.seen[path] = listing.files[path]
@@ -155,25 +153,6 @@ def _changes(seen: dict[str, Mark], listing: Listing) -> Iterator[tuple[str, int
     """Paths and what happened, in the order of their names."""
     for path in sorted(listing.files):
         if seen.get(path) != listing.files[path]:
-            yield path, _WRITE if path in seen else _CREATE
+            yield path, WRITE if path in seen else CREATE
     gone = sorted(path for path in seen if path not in listing.files)
-    yield from ((path, _REMOVE) for path in gone if not listing.hides(path))
-
-
-def _relative(directory: str, path: str) -> str:
-    return path.removeprefix(directory.rstrip("/")).lstrip("/")
-
-
-def _shown(path: str) -> str:
-    """Without the bytes that are no UTF-8."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-async def _submit(link: Link, path: str, operation: int) -> None:
-    # A file may come, go and come back alike: each time it is another event.
-    name = queue_payload.text(_shown(path))
-    context = link.context
-    metadata = context.spec.get("metadata")
-    extra = http_body.marshal(metadata) if metadata else b"null"
-    data = b'{"name":%b,"op":%d,"metadata":%b}' % (name, operation, extra)
-    await link.relay.submit(data, queue_payload.arrival_id(context, data))
+    yield from ((path, REMOVE) for path in gone if not listing.hides(path))

@@ -1,8 +1,8 @@
 """A Kafka broker of a test module, in KRaft mode, from the jars Apache publishes.
 
-The jars are fetched once with Maven into ~/.cache/headrace-tests. Listeners: PLAINTEXT on `port`,
-SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) on `sasl_port`, SSL on `tls_port`, and on
-`hub_port` what an Azure Event Hub has: TLS, and PLAIN with the connection string `HUB`.
+Listeners: PLAINTEXT on `port`, SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) on `sasl_port`,
+SSL on `tls_port`, and on `hub_port` what an Azure Event Hub has: TLS, and PLAIN with the connection
+string `HUB`.
 """
 
 from __future__ import annotations
@@ -21,47 +21,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import trustme
 
 from tests import ports
 from tests.events.sources.brokers import program
+from tests.events.sources.maven import jars
 
 _VERSION = "3.9.1"
-_POM = """<project><modelVersion>4.0.0</modelVersion>
-<groupId>headrace</groupId><artifactId>tests</artifactId><version>1</version><dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
-<version>{version}</version></dependency>
-<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId>
-<version>1.7.36</version></dependency>
-</dependencies></project>"""
+_PARTS = (f"org.apache.kafka:kafka_2.13:{_VERSION}", "org.slf4j:slf4j-nop:1.7.36")
 USER, PASSWORD = "orders", "s3cret"
 HUB = "Endpoint=sb://127.0.0.1/;SharedAccessKeyName=reader;SharedAccessKey=s3cret="
-
-
-def jars() -> Path:
-    """The folder of the broker's jars; skips when they cannot be had."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headrace-tests"
-    folder = cache / f"kafka-{_VERSION}"
-    if folder.is_dir():
-        return folder
-    maven = program("mvn", "maven")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as work:
-        pom, fresh = Path(work) / "pom.xml", Path(work) / "jars"
-        pom.write_text(_POM.format(version=_VERSION))
-        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={fresh}"]
-        done = subprocess.run(
-            [maven, "-q", "-B", "-f", str(pom), *goal],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=50,
-        )
-        if done.returncode != 0 or not fresh.is_dir():
-            pytest.skip("the jars of Kafka cannot be fetched")
-        with contextlib.suppress(OSError):  # another worker may have been faster
-            fresh.rename(folder)
-    return folder
 
 
 class Kafka:
@@ -69,7 +38,7 @@ class Kafka:
 
     def __init__(self, folder: Path, authority: trustme.CA) -> None:
         self._java = program("java", "default-jre-headless")
-        self._jars = jars()
+        self._jars = jars("kafka", _VERSION, *_PARTS)
         self.port, self.sasl_port = ports.free_port(), ports.free_port()
         self.tls_port, self.hub_port = ports.free_port(), ports.free_port()
         self._folder = folder
