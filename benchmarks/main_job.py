@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,37 +20,19 @@ from typing import Any
 import aiohttp
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks import served
 from headrace.cli import watching
-from headrace.cli.connection import Connection, Target
+from headrace.cli.connection import Connection
 from headrace.demo import delivery
 from kube import resources
 from kube.cluster import Selector
 
-PROGRAM = [sys.executable, "-m", "headrace.cli.main"]
 ROWS: list[tuple[str, str, str]] = []
 
 
 def row(what: str, bar: str, measured: str) -> None:
     ROWS.append((what, bar, measured))
     print(f"  {what:<52}{bar:>16}{measured:>24}", flush=True)
-
-
-def start(folder: Path) -> float:
-    began = time.perf_counter()
-    arguments = ["up", "--data-dir", str(folder), "--port", "0", "--runtime", "process", "--detach"]
-    subprocess.run([*PROGRAM, *arguments], check=True, capture_output=True)
-    return time.perf_counter() - began
-
-
-def stop(folder: Path) -> None:
-    subprocess.run([*PROGRAM, "down", "--data-dir", str(folder)], check=False, capture_output=True)
-
-
-def memory(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def workflow(name: str, templates: list[dict[str, Any]], **spec: Any) -> dict[str, Any]:
@@ -123,23 +103,8 @@ spec:
 
 
 async def apply_events(connection: Connection, folder: Path, port: int) -> None:
-    manifest = folder / "events.yaml"
-    manifest.write_text(EVENTS.replace("%PORT%", str(port)))
-    subprocess.run(
-        [*PROGRAM, "apply", "-f", str(manifest), "--kubeconfig", str(folder / "kubeconfig")],
-        check=True,
-        capture_output=True,
-    )
-    while True:
-        sensor = await connection.cluster.get(resources.SENSORS, "default", "go")
-        source = await connection.cluster.get(resources.EVENT_SOURCES, "default", "hook")
-        conditions = [
-            c for o in (sensor, source) for c in (o.get("status") or {}).get("conditions", [])
-        ]
-        kinds = {o["kind"] for o in (sensor, source) if (o.get("status") or {}).get("conditions")}
-        if len(kinds) == 2 and all(c["status"] == "True" for c in conditions):
-            return
-        await asyncio.sleep(0.05)
+    served.apply(folder, EVENTS.replace("%PORT%", str(port)))
+    await served.ready(connection, 1, 1)
 
 
 async def hops(connection: Connection, port: int, count: int) -> list[float]:
@@ -181,16 +146,15 @@ async def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="headrace-bench-"))
     print(f"  {'what':<52}{'bar':>16}{'measured':>24}")
     try:
-        start(folder)
-        stop(folder)
-        row("headrace up to ready (warm files)", "< 2 s", f"{start(folder):.2f} s")
-        instance = json.loads((folder / "instance.json").read_text())
-        async with Target(str(folder / "kubeconfig"), None, "default").connect() as connection:
+        served.start(folder)
+        served.stop(folder)
+        row("headrace up to ready (warm files)", "< 2 s", f"{served.start(folder):.2f} s")
+        async with served.connect(folder).connect() as connection:
             await asyncio.sleep(1)
             row(
                 "idle memory of headrace without nats",
                 "< 150 MB",
-                f"{memory(instance['pid']):.0f} MB",
+                f"{served.memory(served.pid(folder)):.0f} MB",
             )
             if options.only in {"", "hops"}:
                 port = delivery.free_port(0)
@@ -210,7 +174,7 @@ async def main() -> None:
                 seconds = await run(connection, fan_out(1000, 50))
                 row("1,000-item fan-out, parallelism 50", "< 20 s", f"{seconds:.1f} s")
     finally:
-        stop(folder)
+        served.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

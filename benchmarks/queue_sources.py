@@ -20,7 +20,8 @@ from events.bus import jetstream
 from headrace.local.nats import NatsServer, NatsSettings
 from tests.events.conftest import connection
 from tests.events.sources.brokers import Broker, program
-from tests.events.support import free_port, serving
+from tests.events.support import serving
+from tests.ports import free_port
 
 BODY = b'{"n":1,"pad":"' + b"x" * 1000 + b'"}'
 

@@ -95,7 +95,11 @@ class JetStreamBus(Service):
         self._timing = timing or Timing()
         self._client = Client()
         self._context: JetStreamContext = self._client.jetstream(timeout=5)
-        self._publisher = Publisher(self._client, timeout=self._timing.publish)
+        self._publisher = Publisher(
+            self._client,
+            timeout=self._timing.publish,
+            house=(self._limits.max_messages // 20, self._limits.max_bytes // 20),
+        )
         self._subscriptions: set[JetStreamSubscription] = set()
         self._tables: dict[str, JetStreamTable] = {}
 
@@ -243,8 +247,8 @@ class JetStreamBus(Service):
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._timing.housekeeping):
-                    await self._publisher.on_full.wait()
-            self._publisher.on_full.clear()
+                    await self._publisher.housekeeping.wait()
+            self._publisher.housekeeping.clear()
             try:
                 await self._purge()
             except (*wire.TRANSIENT, nats.errors.Error) as error:

@@ -21,6 +21,7 @@ from nats.aio.client import Client
 from events.bus import jetstream_wire as wire
 from events.bus.contract import BusError, BusUnavailable, Message, Receipt
 
+_ALONE = 12
 _BATCH_MESSAGES = 200
 _BATCH_BYTES = 4 << 20
 _RETRY_PAUSE = 0.05
@@ -36,7 +37,15 @@ class _Pending:
 class Publisher:
     """Publishes into one stream. `run` is the body of the owner's child task."""
 
-    def __init__(self, client: Client, *, timeout: float, attempt_timeout: float = 2.0) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        timeout: float,
+        attempt_timeout: float = 2.0,
+        house: tuple[int, int] = (0, 0),
+    ) -> None:
+        """`house`: after so many messages, or bytes, `housekeeping` is set (0: never)."""
         self._client = client
         self._timeout = timeout
         self._attempt_timeout = attempt_timeout
@@ -44,7 +53,9 @@ class Publisher:
         self._arrived = asyncio.Event()
         self._room = asyncio.Semaphore(8 * _BATCH_MESSAGES)
         self._log = structlog.get_logger("events.bus.publish")
-        self.on_full: asyncio.Event = asyncio.Event()
+        self._house = house
+        self._fresh = (0, 0)  # messages and bytes since housekeeping was set
+        self.housekeeping: asyncio.Event = asyncio.Event()
 
     async def publish(self, message: Message) -> Receipt:
         """See `Bus.publish`. Waits its turn when too many are waiting (back-pressure)."""
@@ -66,7 +77,9 @@ class Publisher:
             await self._arrived.wait()
             self._arrived.clear()
             while self._queue:
-                await self._write(self._take())
+                batch = self._take()
+                self._count(batch)
+                await self._write(batch)
 
     def _take(self) -> list[_Pending]:
         batch: list[_Pending] = []
@@ -78,6 +91,14 @@ class Publisher:
             batch.append(pending)
             size += len(pending.message.data)
         return batch
+
+    def _count(self, batch: list[_Pending]) -> None:
+        messages = self._fresh[0] + len(batch)
+        size = self._fresh[1] + sum(len(pending.message.data) for pending in batch)
+        self._fresh = (messages, size)
+        if any(0 < most <= now for most, now in zip(self._house, self._fresh, strict=True)):
+            self._fresh = (0, 0)
+            self.housekeeping.set()
 
     async def _write(self, batch: list[_Pending]) -> None:
         """Until every member has an outcome or its caller has given up."""
@@ -94,8 +115,8 @@ class Publisher:
             batch = [p for p in batch if not p.done.done() and p.deadline > now]
 
     async def _attempt(self, batch: list[_Pending]) -> None:
-        if len(batch) == 1:
-            await self._alone(batch[0])
+        if len(batch) <= _ALONE:
+            await asyncio.gather(*(self._alone(pending) for pending in batch))
             return
         messages = [pending.message for pending in batch]
         ack = await wire.send_batch(self._client, uuid.uuid4().hex, messages, self._attempt_timeout)
@@ -118,7 +139,7 @@ class Publisher:
             _finish(pending, Receipt(ack.seq, ack.duplicate))
             return
         if ack.error.err_code == wire.FULL:
-            self.on_full.set()
+            self.housekeeping.set()
         _fail(pending, wire.publish_error(ack.error))
 
 

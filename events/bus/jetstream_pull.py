@@ -6,6 +6,7 @@ Renewed also after a reconnect and when the server's heartbeat stays away.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import msgspec
@@ -31,12 +32,16 @@ class Pull:
         self._inbox = client.new_inbox()
         self._outstanding = 0
         self._subscription: NatsSubscription | None = None
+        self._arrived: asyncio.Queue[Msg] = asyncio.Queue()  # never longer than the window
         self.gone = False
 
     async def open(self) -> None:
         """Begin receiving."""
         self._subscription = await self._client.subscribe(
-            self._inbox, pending_msgs_limit=4 * self._window, pending_bytes_limit=1 << 30
+            self._inbox,
+            cb=self._arrived.put,
+            pending_msgs_limit=4 * self._window,
+            pending_bytes_limit=1 << 30,
         )
         await self.renew()
 
@@ -52,11 +57,16 @@ class Pull:
         while not self.gone:
             if self._outstanding <= self._window // 2:
                 await self._ask()
-            try:
-                message = await self._subscription.next_msg(2 * _HEARTBEAT)
-            except nats.errors.TimeoutError:
-                await self.renew()
-                continue
+            if self._arrived.empty():
+                try:
+                    async with asyncio.timeout(2 * _HEARTBEAT):
+                        message = await self._arrived.get()
+                except TimeoutError:
+                    await self.renew()
+                    continue
+            else:
+                await asyncio.sleep(0)  # others have their turn, however many wait here
+                message = self._arrived.get_nowait()
             if (status := _status(message)) is not None:
                 self._on_status(status, message)
                 continue

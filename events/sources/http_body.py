@@ -15,7 +15,7 @@ import orjson
 from lang import gojson
 from lang.errors import LangError
 
-_SPACES = re.compile(rb'("(?:[^"\\]+|\\.)*")|[ \t\r\n]+')
+_KEPT = re.compile(rb'"(?:[^"\\]+|\\.)*"|[^" \t\r\n]+')  # strings, and all but blanks
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HTML = {b"<": b"\\u003c", b">": b"\\u003e", b"&": b"\\u0026"}
 _LINES = {b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029"}
@@ -38,7 +38,7 @@ def compact(raw: bytes) -> bytes:
             raise BadBody(error.message) from None
         raw = text.encode()
     if any(blank in raw for blank in (b" ", b"\n", b"\t", b"\r")):
-        raw = _SPACES.sub(rb"\1", raw)
+        raw = b"".join(_KEPT.findall(raw))
     for char, escape in (_HTML | _LINES).items():
         if char in raw:
             raw = raw.replace(char, escape)

@@ -82,6 +82,7 @@ class HttpConnection(asyncio.Protocol):
         self._drained = 0
         self._scanned = 0
         self._paused = False
+        self._ended = False  # by the client
         self.deadline = time.monotonic() + timeouts.head
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -103,7 +104,15 @@ class HttpConnection(asyncio.Protocol):
         if not self._buffer and self._state is _State.HEAD and self._request is None:
             self.deadline = time.monotonic() + self._timeouts.head
         self._buffer += data
+        if self._state is _State.WORKING:
+            self._pause()  # a pipelined request waits unread, but for what this one brought
+            return
         self._advance()
+
+    def eof_received(self) -> bool:
+        """The client will send no more; what it has asked is still answered."""
+        self._ended = True
+        return self._state is _State.WORKING and self._transport.can_write_eof()
 
     def expire(self) -> None:
         """The deadline passed: say so if a request was under way, and close."""
@@ -127,7 +136,6 @@ class HttpConnection(asyncio.Protocol):
                 if self._state is _State.BODY and not self._read_body():
                     return
                 if self._state is not _State.HEAD:
-                    self._pause()
                     return
         except BadRequest as error:
             self._reject(http_message.text(error.status, str(error)))
@@ -225,7 +233,7 @@ class HttpConnection(asyncio.Protocol):
             response = http_message.text(500, "internal error")
         if self._transport.is_closing():
             return
-        close = response.close or not request.keep_alive
+        close = response.close or not request.keep_alive or self._ended
         self._respond(response, close=close)
         crashpoints.reached("source.answered")
         if close:

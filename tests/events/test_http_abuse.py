@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import hmac
 import json
@@ -14,6 +15,7 @@ import trustme
 
 from events import cloudevent
 from events.bus import memory
+from events.bus.contract import Message, Receipt
 from events.sources.contract import SourceError
 from events.sources.http_gateway import GatewaySettings
 from events.sources.http_protocol import Timeouts
@@ -142,6 +144,64 @@ async def test_pipelined_requests_are_answered_in_order(port: int) -> None:
     answers = [await asyncio.wait_for(read_answer(reader), 3) for _ in range(3)]
     assert [a.status for a in answers] == [200, 404, 200]
     writer.close()
+
+
+async def test_a_client_that_says_no_more_still_gets_its_answer(
+    port: int, bus: memory.MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish, told = bus.publish, asyncio.Event()
+
+    async def late(message: Message) -> Receipt:
+        await told.wait()
+        return await publish(message)
+
+    monkeypatch.setattr(bus, "publish", late)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write((HEAD + "Content-Length: 2\r\n\r\n{}").encode())
+    writer.write_eof()
+    asyncio.get_running_loop().call_later(0.1, told.set)
+    async with asyncio.timeout(3):
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"Connection: close" in answer
+    writer.close()
+
+
+async def test_a_body_byte_by_byte_is_taken(port: int, bus: memory.MemoryBus) -> None:
+    ok = HEAD + "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    chunks = "".join(f"1\r\n{char}\r\n" for char in '{"a":[1,2,3]}')
+    sent = [bytes([byte]) for byte in (ok + chunks + "0\r\n\r\n").encode()]
+    assert b" 200 " in await raw(port, *sent)
+    [stored] = [cloudevent.decode(d.message.data) async for d in bus.replay()]
+    assert json.loads(stored.data)["body"] == {"a": [1, 2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kept"),
+    [
+        (b'{"a":1e400}', 200, b'{"a":1e400}'),  # a number no float holds keeps its text
+        (b'{"a":123456789012345678901234567890}', 200, b'{"a":123456789012345678901234567890}'),
+        (b'{"a":1,"a":2}', 200, b'{"a":1,"a":2}'),
+        (b'{"a":"\\ud800"}', 200, b'{"a":"\\ud800"}'),
+        (b'{"a":NaN}', 400, b""),
+        (b'{"a":Infinity}', 400, b""),
+        (b"\x00", 400, b""),
+        (b"[" * 100_000, 400, b""),
+        (b"[" * 100_000 + b"]" * 100_000, 400, b""),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, 400, b""),
+        (gzip.compress(b'{"a":1}' * 10_000), 400, b""),  # nothing is ever unpacked
+    ],
+)
+async def test_hostile_bodies(
+    served: Served, bus: memory.MemoryBus, body: bytes, status: int, kept: bytes
+) -> None:
+    number = ports.free_port()
+    spec = {"port": str(number), "endpoint": "/push", "method": "POST"}
+    await served.serve(bus, "webhook", "push", spec)
+    headers = [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]
+    assert (await request(number, "POST", "/push", headers, body)).status == status
+    stored = [cloudevent.decode(d.message.data).data async for d in bus.replay()]
+    assert [b'"body":' + kept in data for data in stored] == [True] * (status == 200)
 
 
 async def test_expect_continue_is_asked_for_the_body(port: int) -> None:
