@@ -141,8 +141,9 @@ class LocalCluster:
                     return found
                 await asyncio.sleep(0.05)
 
-    async def books(self) -> reading.Books:
-        """The books, once every stored event has been answered."""
+    @contextlib.asynccontextmanager
+    async def bus(self) -> AsyncIterator[jetstream.JetStreamBus]:
+        """The default EventBus, as another process reads it."""
         port = json.loads(next((self.folder / "nats").glob("*.ports")).read_text())
         url = f"nats://127.0.0.1:{port['nats'][0].rpartition(':')[2]}"
         password = (self.folder / "nats" / "password").read_text().strip()
@@ -152,16 +153,31 @@ class LocalCluster:
         )
         await bus.start()
         try:
-            async with self.api() as cluster, asyncio.timeout(30):
-                while True:
-                    sensors = (await cluster.list(resources.SENSORS, "default")).items
-                    books = await reading.audit(bus, [compile_sensor(s) for s in sensors])
-                    last = max([e.sequence async for e in reading.entries(bus)], default=0)
-                    if books.balanced and await bus.floor("sensors") >= last:
-                        return books
-                    await asyncio.sleep(0.05)
+            yield bus
         finally:
             await bus.stop()
+
+    async def entries(self) -> list[reading.EventEntry]:
+        """The stored events with their outcomes."""
+        async with self.bus() as bus:
+            return [entry async for entry in reading.entries(bus)]
+
+    async def books(self) -> reading.Books:
+        """The books, once every stored event has been answered."""
+        async with self.bus() as bus, self.api() as cluster, asyncio.timeout(30):
+            while True:
+                sensors = (await cluster.list(resources.SENSORS, "default")).items
+                books = await reading.audit(bus, [compile_sensor(s) for s in sensors])
+                last = max([e.sequence async for e in reading.entries(bus)], default=0)
+                if books.balanced and await bus.floor("sensors") >= last:
+                    return books
+                await asyncio.sleep(0.05)
+
+
+def argo(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of one of Argo's kinds."""
+    version = "argoproj.io/v1alpha1"
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 async def push(port: int, payload: Any, delivery: str) -> int:
@@ -187,14 +203,6 @@ async def push(port: int, payload: Any, delivery: str) -> int:
 
 def eventing(port: int, workflow_spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Secret, bus, GitHub source and a Sensor that starts `workflow_spec` for each push."""
-
-    def argo(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": kind,
-            "metadata": {"name": name},
-            "spec": spec,
-        }
 
     source = {
         "repositories": [{"owner": "acme", "names": ["thing"]}],
