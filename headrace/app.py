@@ -30,7 +30,7 @@ from headrace.local.apiserver.server import ApiServer
 from headrace.local.apiserver.server import Settings as ApiSettings
 from headrace.local.kubelet.kubelet import Kubelet
 from headrace.local.nats import NatsServer, NatsSettings, NatsUnavailable
-from kube import resources
+from kube import resources, spans
 from kube.clock import SystemClock
 from kube.egress import EgressSettings
 from kube.errors import NotFound
@@ -70,6 +70,8 @@ class Application(Service):
         api = ApiServer(ApiSettings(options.data_dir, port))
         nats = NatsServer(NatsSettings(options.data_dir / "nats", str(options.nats_server or "")))
         async with AsyncExitStack() as stack:
+            if (flush := spans.configure()) is not None:
+                stack.push_async_callback(asyncio.to_thread, flush)
 
             async def begin(part: Service) -> None:
                 stack.push_async_callback(part.stop)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.core import project
 from engine.core.decisions import Decision
 from engine.core.run import Run
-from engine.runtime import announcing
+from engine.runtime import announcing, node_spans
 from engine.runtime.context import Context
 from engine.runtime.fencing import ANNOTATION, Fence, Fenced
 from engine.runtime.packing import Packing
@@ -168,6 +168,8 @@ class StatusWriter:
         if stored is None:
             return
         crashpoints.reached("engine.finished" if run.finished else "engine.after-status")
+        if run.finished:
+            node_spans.export(stored)
         self._stored, self._certain = self._head, True
         rows, self._rows, self._labels = self._rows, {}, {}
         table = self._opened()

@@ -19,6 +19,7 @@ from events import cloudevent
 from events.bus.contract import Bus, BusError, Delivered, Subscription, Table
 from events.cloudevent import BadEvent, CloudEvent
 from events.ledger import commands, records
+from events.ledger.counting import Counting
 from events.ledger.records import Arrived, Firing, Outcome, State
 from events.sensors.arrival import Arrival
 from events.sensors.compiled import Dependency, Sensor, Trigger
@@ -48,6 +49,7 @@ class _Decision:
     filtered: list[Outcome] = field(default_factory=list)
     direct: list[Firing] = field(default_factory=list)
     written: list[Firing] = field(default_factory=list)
+    superseded: list[Sensor] = field(default_factory=list)
 
 
 class Dispatcher(Service):
@@ -59,8 +61,9 @@ class Dispatcher(Service):
         self._services = services
         self._ttl = ttl
         self._table: Table = bus.table(records.TABLE)
-        self._firings = Firings(self._table, services, self._find, ttl)
         self._joins = Joins()
+        self._counting = Counting(name.replace(".", "/", 1), self._held)
+        self._firings = Firings(self._table, services, self._find, self._counting, ttl)
         self._sensors: dict[tuple[str, str], Sensor] = {}
         self._index: dict[tuple[str, str, str], dict[tuple[str, str], list[Dependency]]] = {}
         self._inflight: dict[int, _Ticket] = {}
@@ -72,6 +75,7 @@ class Dispatcher(Service):
         pending = await self._load()
         self._subscription = await self._bus.subscribe(records.DURABLE)
         self.mark_started()
+        self._counting.begin(self._held() + sum(len(firing.events) for firing in pending))
         try:
             await self._drop_orphans()
             for firing in pending:
@@ -81,8 +85,14 @@ class Dispatcher(Service):
             while True:
                 await self._take(await self._subscription.next())
         finally:
+            self._counting.end()
             with contextlib.suppress(BusError):
                 await self._subscription.close()
+
+    def _held(self) -> int:
+        """Units of the books that are in our hands."""
+        joined = sum(map(len, self._joins.waiting.values()))
+        return joined + sum(self._firings.active.values())
 
     @property
     def serving(self) -> bool:
@@ -169,6 +179,7 @@ class Dispatcher(Service):
                     **self._firings.outcomes(firing, State.PENDING, reason="redriven"),
                 }
                 await self._table.commit(changes)
+                self._counting.received(len(firing.events))
                 self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
         self._settled(ticket)
 
@@ -177,7 +188,9 @@ class Dispatcher(Service):
         outcome = Outcome(State.DEAD, "", "", "", self._services.clock.now(), reason=why)
         key = records.out_key(identity, "", "", "")
         ticket.left = 1
+        self._counting.received()
         await self._table.commit({}, {key: records.encode(outcome)}, ttl=self._ttl)
+        self._counting.settled(State.DEAD, "")
         self._settled(ticket)
 
     async def _decide(
@@ -211,6 +224,7 @@ class Dispatcher(Service):
         event, delivered = arrival.event, arrival.delivered
         arrived, why = arrival.at(dependency)
         if arrived is None:
+            self._counting.received()
             decision.filtered.append(
                 Outcome(
                     State.FILTERED,
@@ -234,7 +248,10 @@ class Dispatcher(Service):
             if trigger.joins:
                 self._join(decision, sensor, trigger, (dependency.name, arrived))
             elif trigger.condition.eval({dependency.name}):
-                decision.direct.append(self._firing(sensor, trigger, {dependency.name: arrived}))
+                firing = self._firing(sensor, trigger, {dependency.name: arrived})
+                if firing.key not in self._firings.active:
+                    self._counting.received()
+                    decision.direct.append(firing)
 
     def _join(
         self,
@@ -247,7 +264,9 @@ class Dispatcher(Service):
         if self._joins.holds(sensor, trigger, dependency, arrived.id):
             return
         complete, superseded = self._joins.arrive(sensor, trigger, dependency, arrived)
+        self._counting.received()
         if superseded is not None:
+            decision.superseded.append(sensor)
             why = f"superseded by event {arrived.id}"
             key = records.out_key(superseded.id, sensor.uid, dependency, trigger.name)
             decision.ended[key] = self._ended(sensor, trigger, dependency, superseded, why)
@@ -299,6 +318,10 @@ class Dispatcher(Service):
     async def _write(self, ticket: _Ticket, decision: _Decision) -> None:
         await self._table.commit(decision.changes, decision.ended, ttl=self._ttl)
         crashpoints.reached("sensor.recorded")
+        for outcome in decision.filtered:
+            self._counting.settled(State.FILTERED, outcome.sensor)
+        for sensor in decision.superseded:
+            self._counting.settled(State.FILTERED, sensor.name)
         for firing in decision.written:
             self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
         self._settled(ticket)
@@ -336,11 +359,11 @@ class Dispatcher(Service):
             if gone:
                 await self._forget(join, gone, "the sensor no longer waits for it")
 
-    async def _forget(self, join: JoinId, names: list[str], why: str) -> None:
+    async def _forget(self, join: JoinId, left: list[str], why: str) -> None:
         waiting = self._joins.waiting.get(join, {})
         changes: dict[str, bytes | None] = {}
         ended: dict[str, bytes] = {}
-        for name in names:
+        for name in left:
             arrived = waiting.pop(name, None)
             if arrived is None:
                 continue
@@ -360,6 +383,8 @@ class Dispatcher(Service):
         if not waiting:
             self._joins.waiting.pop(join, None)
         await self._table.commit(changes, ended, ttl=self._ttl)
+        names = (sensor.name for sensor in self._sensors.values() if sensor.uid == join[0])
+        self._counting.settled(State.FILTERED, next(names, ""), len(ended))
 
     async def _reset_conditions(self) -> None:
         """Clear half-arrived conditions at the times their triggers name, missed ones too."""

@@ -17,10 +17,11 @@ import structlog
 from crds import decode
 from crds.errors import CrdError
 from crds.sensor import TriggerTemplate
-from events import cloudevent
+from events import cloudevent, trace
 from events.bus.contract import Table
 from events.cloudevent import CloudEvent
 from events.ledger import records
+from events.ledger.counting import Counting
 from events.ledger.records import Firing, Outcome, State
 from events.secrets import MissingValue
 from events.sensors import parameters
@@ -28,7 +29,7 @@ from events.sensors.compiled import Sensor, Trigger
 from events.sensors.parameters import ParameterError
 from events.triggers import registry
 from events.triggers.contract import FiringContext, TriggerFailed, TriggerServices
-from kube import crashpoints
+from kube import crashpoints, spans
 from kube.errors import BadRequest, Forbidden, Invalid, KubeError, NotFound
 from lang.errors import LangError
 
@@ -54,14 +55,20 @@ class Firings:
     """Runs the firings of one bus. `ttl`: seconds for which settled outcomes are kept."""
 
     def __init__(
-        self, table: Table, services: TriggerServices, find: FindSensor, ttl: float
+        self,
+        table: Table,
+        services: TriggerServices,
+        find: FindSensor,
+        counting: Counting,
+        ttl: float,
     ) -> None:
         self._table = table
         self._services = services
         self._find = find
+        self._counting = counting
         self._ttl = ttl
         self._lanes: dict[tuple[str, str], _Lane] = {}
-        self.active: set[str] = set()
+        self.active: dict[str, int] = {}  # units of the books, by firing key
 
     async def run(
         self, firing: Firing, settled: Callable[[], None], *, persisted: bool = False
@@ -70,11 +77,11 @@ class Firings:
         if firing.key in self.active:
             settled()
             return
-        self.active.add(firing.key)
+        self.active[firing.key] = len(firing.events)
         try:
             await self._run(firing, settled, persisted)
         finally:
-            self.active.discard(firing.key)
+            self.active.pop(firing.key, None)
 
     async def _run(self, firing: Firing, settled: Callable[[], None], persisted: bool) -> None:
         lane = self._lanes.setdefault((firing.sensor_uid, firing.trigger), _Lane())
@@ -172,15 +179,16 @@ class Firings:
         await self._table.commit(changes)
 
     async def _settle(self, firing: Firing, effect: str, *, persisted: bool) -> None:
-        _log.info("fired", sensor=firing.sensor, trigger=firing.trigger, effect=effect)
+        _log.info("fired", **_who(firing), effect=effect)
         over: dict[str, bytes | None] = {f"fire.{firing.key}": None} if persisted else {}
         outcomes = self.outcomes(firing, State.FIRED, effect=effect)
         await self._table.commit(over, outcomes, ttl=self._ttl)
+        self._counting.settled(State.FIRED, firing.sensor, len(firing.events))
         crashpoints.reached("sensor.recorded")
 
     async def _bury(self, firing: Firing, reason: str) -> None:
         firing.reason = reason
-        _log.error("dead_letter", sensor=firing.sensor, trigger=firing.trigger, reason=reason)
+        _log.error("dead_letter", **_who(firing), reason=reason)
         await self._table.commit(
             {
                 f"fire.{firing.key}": None,
@@ -188,6 +196,7 @@ class Firings:
                 **self.outcomes(firing, State.DEAD, reason=reason),
             }
         )
+        self._counting.settled(State.DEAD, firing.sensor, len(firing.events))
         crashpoints.reached("sensor.recorded")
 
     def outcomes(
@@ -217,24 +226,42 @@ class Firings:
         }
 
 
+def _who(firing: Firing) -> dict[str, str]:
+    """For logs; the trace is there also when nothing is exported."""
+    found = trace.trace_id(_trace(firing))
+    return {"sensor": firing.sensor, "trigger": firing.trigger, "trace": found}
+
+
 async def carry_out(services: TriggerServices, firing: Firing, spec: Mapping[str, Any]) -> str:
     """One attempt of the trigger written in `spec`."""
     events = {name: cloudevent.decode(bytes(a.event)) for name, a in firing.events.items()}
     template, kind = applied_template(spec, events)
-    context = FiringContext(
-        firing.key,
-        firing.namespace,
-        firing.sensor,
-        firing.trigger,
-        events,
-        next((a.traceparent for a in firing.events.values() if a.traceparent), ""),
-        spec.get("policy") or {},
-        services,
-    )
-    crashpoints.reached("trigger.before")
-    effect = await registry.TRIGGERS[kind].fire(context, template[kind])
-    crashpoints.reached("trigger.after")
-    return effect
+    attributes: spans.Attributes = {
+        "firing.key": firing.key,
+        "trigger.kind": kind,
+        "attempt": firing.attempts + 1,
+    }
+    name = f"trigger {firing.namespace}/{firing.sensor}/{firing.trigger}"
+    with spans.span(name, _trace(firing), attributes) as parent:
+        context = FiringContext(
+            firing.key,
+            firing.namespace,
+            firing.sensor,
+            firing.trigger,
+            events,
+            parent,
+            spec.get("policy") or {},
+            services,
+        )
+        crashpoints.reached("trigger.before")
+        effect = await registry.TRIGGERS[kind].fire(context, template[kind])
+        crashpoints.reached("trigger.after")
+        return effect
+
+
+def _trace(firing: Firing) -> str:
+    """The traceparent of the first of the firing's events that has one."""
+    return next((a.traceparent for a in firing.events.values() if a.traceparent), "")
 
 
 def applied_template(

@@ -13,6 +13,7 @@ from events.cloudevent import CloudEvent
 from events.secrets import Secrets
 from events.sources.event_filter import EventFilter
 from events.sources.http_gateway import HttpGateway
+from kube import spans
 from kube.clock import Clock
 from kube.cluster import Cluster
 
@@ -81,13 +82,16 @@ class SourceContext:
             time=cloudevent.timestamp(self.services.clock.now()),
             data=data,
         )
-        message = Message(
-            subjects.event(self.bus_prefix, self.source, self.event),
-            identity,
-            cloudevent.encode(event),
-            {trace.TRACEPARENT: traceparent or trace.parent("")},
-        )
-        return await self.bus.publish(message)
+        attributes = {"event.id": identity, "event.source": self.owner, "event.type": self.kind}
+        given = traceparent if trace.trace_id(traceparent) else ""
+        with spans.span(f"event {self.source}/{self.event}", given, attributes) as parent:
+            message = Message(
+                subjects.event(self.bus_prefix, self.source, self.event),
+                identity,
+                cloudevent.encode(event),
+                {trace.TRACEPARENT: trace.parent(parent)},
+            )
+            return await self.bus.publish(message)
 
 
 class Source(Protocol):

@@ -17,7 +17,7 @@ from typing import Any
 from crds import decode
 from crds.errors import CrdError
 from crds.eventsource_http import WebhookContext
-from events import cloudevent, trace
+from events import cloudevent
 from events.bus.contract import BusError, BusFull, MessageTooLarge
 from events.secrets import MissingValue
 from events.sources import http_body, http_message, path_pattern, tls
@@ -176,9 +176,8 @@ class WebhookEndpoint:
         """Emit `data`; the answer says whether it is safe."""
         context = self._context
         crashpoints.reached("source.received")
-        parent = trace.parent(request.header("Traceparent"))
         try:
-            await context.emit(data, name, parent)
+            await context.emit(data, name, request.header("Traceparent"))
         except MessageTooLarge:
             return http_message.text(413, "event is larger than the bus accepts")
         except BusFull:

@@ -1,4 +1,5 @@
-"""The object a k8s or argoWorkflow trigger works on: inline, in a ConfigMap, a file, a URL, S3."""
+"""The object a k8s or argoWorkflow trigger works on: inline, or in a ConfigMap, a file, a URL, S3,
+or git."""
 
 from __future__ import annotations
 
@@ -9,14 +10,13 @@ from typing import Any
 
 import aiohttp
 
-from events.triggers import source_s3
+from events.triggers import source_git, source_s3
 from events.triggers.contract import FiringContext, TriggerFailed
 from lang import yaml
 from lang.errors import LangError
 
 _MAX_BYTES = 512 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
-SERVED = ("s3", "inline", "file", "url", "configmap", "resource")
 _ALL = ("s3", "inline", "file", "url", "git", "configmap", "resource")
 
 
@@ -27,9 +27,13 @@ def fault(source: Mapping[str, Any] | None) -> str | None:
     found = [field for field in _ALL if source.get(field)]
     if not found:
         return "source: none of " + ", ".join(_ALL) + " is set"
-    if found[0] not in SERVED:
-        return f"source.{found[0]}: is not served"
-    return source_s3.fault(source["s3"]) if found[0] == "s3" else None
+    match found[0]:
+        case "s3":
+            return source_s3.fault(source["s3"])
+        case "git":
+            return source_git.fault(source["git"])
+        case _:
+            return None
 
 
 async def fetch(context: FiringContext, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,10 +55,11 @@ async def fetch(context: FiringContext, source: Mapping[str, Any]) -> dict[str, 
             return _parse(raw.decode("utf-8", "replace"), "source.configmap")
         case "file":
             return _parse(await asyncio.to_thread(_read, str(value.get("path"))), "source.file")
-        case "url":
-            return _parse(await _download(context, value), "source.url")
+        case "git":
+            raw = await source_git.fetch(context, value, _MAX_BYTES)
+            return _parse(raw.decode("utf-8", "replace"), "source.git")
         case _:
-            raise TriggerFailed(f"source.{field}: is not served", permanent=True)
+            return _parse(await _download(context, value), "source.url")
 
 
 def _parse(text: str, path: str) -> dict[str, Any]:

@@ -162,6 +162,7 @@ async def test_every_event_is_answered_for_and_every_firing_has_one_effect(
     assert all(set(names) == {"a", "b"} for names in fired["joins"].values())
     assert len(fired["sends"]) == len(fired["creates"]) == EVENTS // 2
 
+    await metrics_agree(local)
     # A request that was sent and not heard of is sent again, under the same key.
     assert keys(target.got, "/sends") == fired["sends"].keys()
     assert keys(target.got, "/joins") == fired["joins"].keys()
@@ -169,6 +170,23 @@ async def test_every_event_is_answered_for_and_every_firing_has_one_effect(
         objects = (await cluster.list(resources.CONFIGMAPS, "default")).items
     made = [o["data"]["n"] for o in objects if o["metadata"]["name"].startswith("made-")]
     assert sorted(map(int, made)) == list(range(1, EVENTS, 2))
+
+
+async def metrics_agree(local: LocalCluster) -> None:
+    """Of the process that is left: received = settled + pending, and all pending is held."""
+    async with local.api() as cluster:
+        headers = {**await cluster.headers(), "Accept": "text/plain"}
+        async with cluster.session().get("/metrics", headers=headers) as answer:
+            assert answer.status == 200
+            text = await answer.text()
+    found = dict.fromkeys(("received", "settled", "pending", "held"), 0.0)
+    for line in text.splitlines():
+        for name in found:
+            if line.startswith(f"headrace_event_units_{name}") and "_created" not in line:
+                found[name] += float(line.rpartition(" ")[2])
+    assert found["settled"] > 0
+    assert found["received"] == found["settled"] + found["pending"]
+    assert found["pending"] == found["held"] <= 1
 
 
 def keys(got: list[Got], path: str) -> set[str]:

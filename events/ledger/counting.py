@@ -1,0 +1,62 @@
+"""The books as they go on, for Prometheus: what `headrace events audit` finds by reading.
+
+One unit is (event, sensor, dependency, trigger), as in the ledger. A unit is received when it is
+decided, or found waiting when the process starts; it is settled when its outcome is durable. So
+at any time received = fired + filtered + dead + pending; and what is pending is held by a join or
+a firing: if `pending` stays above `held`, something was lost. Called by the dispatcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import Counter, Gauge
+
+from events.ledger.records import State
+
+_RECEIVED = Counter(
+    "headrace_event_units_received",
+    "Units of the books received: (event, sensor, dependency, trigger), or filtered.",
+    ["bus"],
+)
+_SETTLED = Counter(
+    "headrace_event_units_settled",
+    "Units of the books whose outcome is durable.",
+    ["bus", "sensor", "state"],
+)
+_PENDING = Gauge("headrace_event_units_pending", "Units received and not settled.", ["bus"])
+_HELD = Gauge("headrace_event_units_held", "Units that a join or a firing holds.", ["bus"])
+
+
+class Counting:
+    """The running books of one bus. `held` counts what the dispatcher has in its hands."""
+
+    def __init__(self, bus: str, held: Callable[[], int]) -> None:
+        self._bus = bus
+        self._held = held
+        self._pending = 0
+
+    def begin(self, waiting: int) -> None:
+        """Units that an earlier process left waiting."""
+        _HELD.labels(self._bus).set_function(self._held)
+        self.received(waiting)
+
+    def received(self, units: int = 1) -> None:
+        """Decided, and not yet settled."""
+        _RECEIVED.labels(self._bus).inc(units)
+        self._owe(units)
+
+    def settled(self, state: State, sensor: str, units: int = 1) -> None:
+        """The outcome is durable."""
+        _SETTLED.labels(self._bus, sensor, state.value).inc(units)
+        self._owe(-units)
+
+    def end(self) -> None:
+        """The bus is served no more by this process: what is pending is no longer its own."""
+        for gauge in (_PENDING, _HELD):
+            gauge.remove(self._bus)
+        self._pending = 0
+
+    def _owe(self, units: int) -> None:
+        self._pending += units
+        _PENDING.labels(self._bus).set(self._pending)
