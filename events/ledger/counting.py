@@ -35,6 +35,8 @@ class Counting:
         self._bus = bus
         self._held = held
         self._pending = 0
+        self._received = _RECEIVED.labels(bus)
+        self._children: dict[tuple[State, str], Counter] = {}
 
     def begin(self, waiting: int) -> None:
         """Units that an earlier process left waiting."""
@@ -43,13 +45,20 @@ class Counting:
 
     def received(self, units: int = 1) -> None:
         """Decided, and not yet settled."""
-        _RECEIVED.labels(self._bus).inc(units)
-        self._owe(units)
+        if units:
+            self._received.inc(units)
+            self._owe(units)
 
-    def settled(self, state: State, sensor: str, units: int = 1) -> None:
-        """The outcome is durable."""
-        _SETTLED.labels(self._bus, sensor, state.value).inc(units)
-        self._owe(-units)
+    def settled(self, state: State, *sensors: str) -> None:
+        """Outcomes are durable: one unit for each name of a Sensor."""
+        for sensor in sensors:
+            child = self._children.get((state, sensor))
+            if child is None:
+                child = _SETTLED.labels(self._bus, sensor, state.value)
+                self._children[state, sensor] = child
+            child.inc()
+        if sensors:
+            self._owe(-len(sensors))
 
     def end(self) -> None:
         """The bus is served no more by this process: what is pending is no longer its own."""

@@ -49,7 +49,8 @@ class _Decision:
     filtered: list[Outcome] = field(default_factory=list)
     direct: list[Firing] = field(default_factory=list)
     written: list[Firing] = field(default_factory=list)
-    superseded: list[Sensor] = field(default_factory=list)
+    superseded: list[str] = field(default_factory=list)  # names of Sensors
+    units: int = 0  # of the books
 
 
 class Dispatcher(Service):
@@ -153,6 +154,7 @@ class Dispatcher(Service):
             return
         known = await self._outcomes(event.id) if delivered.attempt > 1 else frozenset()
         decision = await self._decide(event, delivered, known)
+        self._counting.received(decision.units)
         if decision.filtered:
             key = records.filtered_key(event.id)
             decision.ended[key] = records.encode(decision.filtered)
@@ -224,7 +226,7 @@ class Dispatcher(Service):
         event, delivered = arrival.event, arrival.delivered
         arrived, why = arrival.at(dependency)
         if arrived is None:
-            self._counting.received()
+            decision.units += 1
             decision.filtered.append(
                 Outcome(
                     State.FILTERED,
@@ -250,7 +252,7 @@ class Dispatcher(Service):
             elif trigger.condition.eval({dependency.name}):
                 firing = self._firing(sensor, trigger, {dependency.name: arrived})
                 if firing.key not in self._firings.active:
-                    self._counting.received()
+                    decision.units += 1
                     decision.direct.append(firing)
 
     def _join(
@@ -264,9 +266,9 @@ class Dispatcher(Service):
         if self._joins.holds(sensor, trigger, dependency, arrived.id):
             return
         complete, superseded = self._joins.arrive(sensor, trigger, dependency, arrived)
-        self._counting.received()
+        decision.units += 1
         if superseded is not None:
-            decision.superseded.append(sensor)
+            decision.superseded.append(sensor.name)
             why = f"superseded by event {arrived.id}"
             key = records.out_key(superseded.id, sensor.uid, dependency, trigger.name)
             decision.ended[key] = self._ended(sensor, trigger, dependency, superseded, why)
@@ -318,10 +320,8 @@ class Dispatcher(Service):
     async def _write(self, ticket: _Ticket, decision: _Decision) -> None:
         await self._table.commit(decision.changes, decision.ended, ttl=self._ttl)
         crashpoints.reached("sensor.recorded")
-        for outcome in decision.filtered:
-            self._counting.settled(State.FILTERED, outcome.sensor)
-        for sensor in decision.superseded:
-            self._counting.settled(State.FILTERED, sensor.name)
+        left_out = [outcome.sensor for outcome in decision.filtered]
+        self._counting.settled(State.FILTERED, *left_out, *decision.superseded)
         for firing in decision.written:
             self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
         self._settled(ticket)
@@ -384,7 +384,7 @@ class Dispatcher(Service):
             self._joins.waiting.pop(join, None)
         await self._table.commit(changes, ended, ttl=self._ttl)
         names = (sensor.name for sensor in self._sensors.values() if sensor.uid == join[0])
-        self._counting.settled(State.FILTERED, next(names, ""), len(ended))
+        self._counting.settled(State.FILTERED, *[next(names, "")] * len(ended))
 
     async def _reset_conditions(self) -> None:
         """Clear half-arrived conditions at the times their triggers name, missed ones too."""

@@ -6,6 +6,7 @@ written are or-ed, and any error still discards the event. Error texts are the r
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -43,19 +44,13 @@ def evaluate(filters: Mapping[str, Any] | None, operator: str, payload: Payload)
     if filters is None:
         return PASSED
     either = operator == "or"
-    groups: list[tuple[bool, Callable[[], bool]]] = [
-        (filters.get("exprs") is not None, lambda: _exprs(filters, payload)),
-        (filters.get("data") is not None, lambda: _data(filters, payload)),
-        (filters.get("context") is not None, lambda: _context(filters["context"], payload)),
-        (filters.get("time") is not None, lambda: _time(filters["time"], payload)),
-    ]
     errors: list[str] = []
     results: list[bool] = []
-    for present, decide in groups:
-        if not present:
+    for name, decide in _GROUPS:
+        if filters.get(name) is None:
             continue
         try:
-            results.append(decide())
+            results.append(decide(filters, payload))
         except FilterError as error:
             if not either:
                 return Verdict(False, str(error))
@@ -166,8 +161,11 @@ def _truth(found: Result) -> bool:
             return False
 
 
+_parsed = functools.lru_cache(4096)(strconv.parse_float)
+
+
 def _number(found: Result, value: str, comparator: str) -> bool:
-    wanted = strconv.parse_float(value)
+    wanted = _parsed(value)
     if wanted is None:
         raise _Undecided(f"strconv.ParseFloat: parsing {strconv.quote(value)}: invalid syntax")
     have = _float(found)
@@ -291,3 +289,11 @@ def _script(script: str, payload: Payload) -> bool:
         return scripts.lua_filter(script, payload)
     except LangError as error:
         raise FilterError(error.message) from None
+
+
+_GROUPS: tuple[tuple[str, Callable[[Mapping[str, Any], Payload], bool]], ...] = (
+    ("exprs", _exprs),
+    ("data", _data),
+    ("context", lambda filters, payload: _context(filters["context"], payload)),
+    ("time", lambda filters, payload: _time(filters["time"], payload)),
+)

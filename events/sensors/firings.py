@@ -183,7 +183,7 @@ class Firings:
         over: dict[str, bytes | None] = {f"fire.{firing.key}": None} if persisted else {}
         outcomes = self.outcomes(firing, State.FIRED, effect=effect)
         await self._table.commit(over, outcomes, ttl=self._ttl)
-        self._counting.settled(State.FIRED, firing.sensor, len(firing.events))
+        self._counting.settled(State.FIRED, *[firing.sensor] * len(firing.events))
         crashpoints.reached("sensor.recorded")
 
     async def _bury(self, firing: Firing, reason: str) -> None:
@@ -196,7 +196,7 @@ class Firings:
                 **self.outcomes(firing, State.DEAD, reason=reason),
             }
         )
-        self._counting.settled(State.DEAD, firing.sensor, len(firing.events))
+        self._counting.settled(State.DEAD, *[firing.sensor] * len(firing.events))
         crashpoints.reached("sensor.recorded")
 
     def outcomes(

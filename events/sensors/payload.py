@@ -19,6 +19,7 @@ class Payload:
 
     def __init__(self, event: CloudEvent) -> None:
         self.event = event
+        self._found: dict[str, Result] = {}
 
     @functools.cached_property
     def text(self) -> str:
@@ -46,7 +47,10 @@ class Payload:
 
     def get(self, path: str) -> Result:
         """The value at a gjson path; beginning with `$` it is JSONPath."""
-        return lookup(self.document, path)
+        known = self._found.get(path)  # many Sensors look at the same path
+        if known is None:
+            known = self._found[path] = lookup(self.document, path)
+        return known
 
     def as_json(self) -> Payload:
         """This payload when it is JSON or YAML. Raises LangError, as triggers report it."""
