@@ -82,16 +82,21 @@ class SourceContext:
             time=cloudevent.timestamp(self.services.clock.now()),
             data=data,
         )
+        if not spans.exporting():
+            return await self._send(event, trace.parent(traceparent))
         attributes = {"event.id": identity, "event.source": self.owner, "event.type": self.kind}
         given = traceparent if trace.trace_id(traceparent) else ""
         with spans.span(f"event {self.source}/{self.event}", given, attributes) as parent:
-            message = Message(
-                subjects.event(self.bus_prefix, self.source, self.event),
-                identity,
-                cloudevent.encode(event),
-                {trace.TRACEPARENT: trace.parent(parent)},
-            )
-            return await self.bus.publish(message)
+            return await self._send(event, parent)
+
+    async def _send(self, event: CloudEvent, traceparent: str) -> Receipt:
+        message = Message(
+            subjects.event(self.bus_prefix, self.source, self.event),
+            event.id,
+            cloudevent.encode(event),
+            {trace.TRACEPARENT: traceparent},
+        )
+        return await self.bus.publish(message)
 
 
 class Source(Protocol):
