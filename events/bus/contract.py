@@ -157,6 +157,10 @@ class Bus(Protocol):
         never subscribed. Raises BusUnavailable."""
         ...
 
+    async def last(self) -> int:
+        """The sequence of the newest event ever stored; 0 when none was. Raises BusUnavailable."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections. Nothing stored is touched."""
         ...

@@ -175,6 +175,13 @@ class JetStreamBus(Service):
             return int(info.delivered.stream_seq)  # also behind messages that were purged
         return int(info.ack_floor.stream_seq) if info.ack_floor is not None else 0
 
+    async def last(self) -> int:
+        """See `Bus.last`."""
+        try:
+            return int((await self._context.stream_info(self.stream)).state.last_seq)
+        except (*wire.TRANSIENT, nats.errors.Error) as error:
+            raise wire.from_foreign(error) from error
+
     async def close(self) -> None:
         """Stop the service."""
         await self.stop()

@@ -101,6 +101,10 @@ class MemoryBus:
             return 0
         return min(position.due, default=position.next) - 1
 
+    async def last(self) -> int:
+        """Of the newest event."""
+        return self.store.log[-1].sequence if self.store.log else len(self.store.ids)
+
     async def close(self) -> None:
         """Nothing to let go of."""
 

@@ -68,12 +68,16 @@ class Dispatcher(Service):
         self._sensors: dict[tuple[str, str], Sensor] = {}
         self._index: dict[tuple[str, str, str], dict[tuple[str, str], list[Dependency]]] = {}
         self._inflight: dict[int, _Ticket] = {}
+        # Whatever is not newer may have been here before, even where the bus does not know: a
+        # server that was killed gives again what was acknowledged.
+        self._newest = 0
         self._subscription: Subscription | None = None
         self._resets_changed = asyncio.Event()
 
     async def run(self) -> None:
         """Load what waits, then take events until stopped."""
         pending = await self._load()
+        self._newest = await self._bus.last()
         self._subscription = await self._bus.subscribe(records.DURABLE)
         self.mark_started()
         self._counting.begin(self._held() + sum(len(firing.events) for firing in pending))
@@ -152,7 +156,9 @@ class Dispatcher(Service):
             self.log.error("undecodable_event", sequence=delivered.sequence, error=str(error))
             await self._undecodable(ticket, str(error))
             return
-        known = await self._outcomes(event.id) if delivered.attempt > 1 else frozenset()
+        again = delivered.attempt > 1 or delivered.sequence <= self._newest
+        self._newest = max(self._newest, delivered.sequence)
+        known = await self._outcomes(event.id) if again else frozenset()
         decision = await self._decide(event, delivered, known)
         self._counting.received(decision.units)
         if decision.filtered:

@@ -131,6 +131,11 @@ class BusConformance:
                 await asyncio.sleep(0.01)
         assert second < third
 
+    async def test_the_last_is_the_newest_event(self, bus: Bus) -> None:
+        before = await bus.last()
+        sent = [await bus.publish(message(self.prefix, n)) for n in range(3)]
+        assert before < await bus.last() == sent[-1].sequence
+
     async def test_a_table_keeps_the_newest_value_of_a_key(
         self, bus: Bus, reopen: Callable[[], Awaitable[Bus]]
     ) -> None:
