@@ -12,7 +12,7 @@ from typing import Any
 
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import clients, credentials, kafka_producer
+from events.triggers import clients, credentials, kafka_producer, kafka_schema
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.kafka_producer import Producer, Settings
 
@@ -30,8 +30,8 @@ class KafkaTrigger:
         for field in ("url", "topic", "payload"):
             if not spec.get(field):
                 return f"{field}: is required"
-        if spec.get("schemaRegistry"):
-            return "schemaRegistry: is not served"
+        if (registry := spec.get("schemaRegistry")) and (found := kafka_schema.fault(registry)):
+            return found
         if sasl := spec.get("sasl"):
             if (sasl.get("mechanism") or "PLAIN") not in _MECHANISMS:
                 return f"sasl.mechanism: must be one of {', '.join(sorted(_MECHANISMS))}"
@@ -51,6 +51,8 @@ class KafkaTrigger:
             what = "kafka.topic: letters, digits, dots, dashes and underscores, at most 249"
             raise TriggerFailed(what, permanent=True)
         body = parameters.payload(spec.get("payload") or (), context.events).encode()
+        if spec.get("schemaRegistry"):
+            body = await kafka_schema.encoded(context, spec["schemaRegistry"], body)
         headers = await _headers(context, spec)
         settings = await _settings(context, spec)
         key = str(spec["partitioningKey"]).encode() if spec.get("partitioningKey") else None

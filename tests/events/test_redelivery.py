@@ -5,23 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-from events import cloudevent
-from events.bus import subjects
-from events.bus.contract import Message
 from events.bus.memory import MemoryBus, MemoryStore
-from events.cloudevent import CloudEvent
 from events.ledger import reading, records
 from events.ledger.records import Outcome, State
-from events.secrets import Secrets
 from events.sensors.compiled import Sensor, compile_sensor
-from events.sensors.dispatcher import Dispatcher
-from events.triggers.contract import TriggerServices
-from kube.clock import SystemClock
-from kube.cluster import Cluster
-from kube.egress import Egress
-from tests.events.support import SecretsOnly
+from tests.events import dispatching
 
 
 def sensor() -> Sensor:
@@ -31,21 +21,6 @@ def sensor() -> Sensor:
     meta = {"name": "s", "namespace": "argo", "uid": "u", "generation": 1}
     spec = {"dependencies": dependencies, "triggers": [trigger]}
     return compile_sensor({"kind": "Sensor", "metadata": meta, "spec": spec})
-
-
-async def started(bus: MemoryBus) -> Dispatcher:
-    cluster, clock = cast("Cluster", SecretsOnly({})), SystemClock()
-    services = TriggerServices(cluster, Secrets(cluster, clock), clock, Egress())
-    dispatcher = Dispatcher(bus, services, "argo.default", ttl=60.0)
-    dispatcher.put(sensor())
-    await dispatcher.start()
-    return dispatcher
-
-
-async def publish(bus: MemoryBus, name: str, identity: str) -> None:
-    event = CloudEvent(identity, "hooks", "webhook", name, "2026-01-01T00:00:00Z", b"{}")
-    subject = subjects.event("argo_default", "hooks", name)
-    await bus.publish(Message(subject, identity, cloudevent.encode(event), {}))
 
 
 async def until(bus: MemoryBus, met: Callable[[dict[str, Outcome]], bool]) -> dict[str, Outcome]:
@@ -81,22 +56,24 @@ async def answered(bus: MemoryBus) -> None:
 async def test_an_and_takes_no_event_twice() -> None:
     store = MemoryStore()
     bus = MemoryBus(store)
-    dispatcher = await started(bus)
-    await publish(bus, "a", "a1")
-    await publish(bus, "b", "b1")
+    dispatcher = await dispatching.started(bus, sensor())
+    await dispatching.publish(bus, "a", "a1")
+    await dispatching.publish(bus, "b", "b1")
     first = await until(bus, fired("a1", "b1"))
     forget(store)
     await answered(bus)
-    await publish(bus, "b", "b2")
+    await dispatching.publish(bus, "b", "b2")
     found = await until(bus, lambda found: "b2" in found)
     assert found["b2"].state is State.PENDING  # there is no other half for it
     assert found["a1"].firing == found["b1"].firing == first["a1"].firing
 
     await dispatcher.stop()
     forget(store)
-    dispatcher = await started(bus)  # another process, which has seen nothing of it
+    dispatcher = await dispatching.started(
+        bus, sensor()
+    )  # another process, which has seen nothing of it
     await answered(bus)
-    await publish(bus, "a", "a2")
+    await dispatching.publish(bus, "a", "a2")
     found = await until(bus, fired("a2", "b2"))
     assert found["a1"].firing == found["b1"].firing == first["a1"].firing
     assert found["a2"].firing == found["b2"].firing != first["a1"].firing
