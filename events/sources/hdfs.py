@@ -18,11 +18,8 @@ from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.hdfs_client import Faulty, Listing, Mark, NameNode, TooMany
 from events.sources.queue_link import ConnectionLost, Link
 from events.sources.watch_path import CHMOD, CREATE, REMOVE, RENAME, TYPES, WRITE
-from lang import duration
-from lang.errors import LangError
 
 _INTERVAL = 60.0
-_SHORTEST = 0.01
 _PORT = 8020
 _KERBEROS = ("krbCCacheSecret", "krbKeytabSecret")
 _ELSEWHERE = ("StandbyException", "RetriableException", "SafeModeException")
@@ -68,14 +65,7 @@ def _watch(context: SourceContext, spec: HDFSEventSource) -> _Watch:
         raise SourceError(f"{path}.type", f"must be one of {', '.join(TYPES)}")
     if not spec.directory.startswith("/"):
         raise SourceError(f"{path}.directory", "must be an absolute path")
-    pause = _INTERVAL
-    if spec.check_interval:
-        try:
-            pause = duration.parse_go(spec.check_interval)
-        except LangError as error:
-            raise SourceError(f"{path}.checkInterval", error.message) from None
-        if pause < _SHORTEST:
-            raise SourceError(f"{path}.checkInterval", "is too short")
+    pause = watch_path.pause(spec.check_interval, f"{path}.checkInterval", _INTERVAL)
     matches = watch_path.matcher(path, spec)
     places = [_place(text, f"{path}.addresses[{n}]") for n, text in enumerate(spec.addresses)]
     return _Watch(spec.directory, matches, TYPES[spec.type], pause, places)

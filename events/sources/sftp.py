@@ -21,13 +21,10 @@ from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.queue_link import Link
 from events.sources.sftp_client import Listing, Login, Mark
 from events.sources.watch_path import CREATE, REMOVE, WRITE
-from lang import duration
-from lang.errors import LangError
 
 _MISSING = "the SSH client is missing: pip install 'headrace[sftp]'"
 _KNOWN_HOSTS = "known_hosts"
 _POLL = 10.0
-_SHORTEST = 0.01
 _TYPES = {"CREATE": CREATE, "WRITE": WRITE, "REMOVE": REMOVE}
 _UNSEEN = ("RENAME", "CHMOD")
 
@@ -75,14 +72,7 @@ def _watch(path: str, spec: SFTPEventSource) -> _Watch:
     where = spec.watch_path_config or WatchPathConfig()
     if not where.directory.startswith("/"):
         raise SourceError(f"{path}.watchPathConfig.directory", "must be an absolute path")
-    pause = _POLL
-    if spec.poll_interval_duration:
-        try:
-            pause = duration.parse_go(spec.poll_interval_duration)
-        except LangError as error:
-            raise SourceError(f"{path}.pollIntervalDuration", error.message) from None
-        if pause < _SHORTEST:
-            raise SourceError(f"{path}.pollIntervalDuration", "is too short")
+    pause = watch_path.pause(spec.poll_interval_duration, f"{path}.pollIntervalDuration", _POLL)
     matches = watch_path.matcher(f"{path}.watchPathConfig", where)
     return _Watch(where.directory, matches, _TYPES[spec.event_type], pause)
 

@@ -11,9 +11,10 @@ from crds.eventsource_local import WatchPathConfig
 from events.sources import http_body, queue_payload
 from events.sources.contract import SourceContext, SourceError
 from events.sources.queue_relay import Relay
-from lang import regex
+from lang import duration, regex
 from lang.errors import LangError
 
+_SHORTEST = 0.01
 CREATE, WRITE, REMOVE, RENAME, CHMOD = 1, 2, 4, 8, 16
 TYPES = {"CREATE": CREATE, "WRITE": WRITE, "REMOVE": REMOVE, "RENAME": RENAME, "CHMOD": CHMOD}
 
@@ -30,6 +31,19 @@ def matcher(path: str, where: WatchPathConfig) -> Callable[[str], bool]:
         return regex.compile(where.path_regexp).search
     except LangError as error:
         raise SourceError(f"{path}.pathRegexp", error.message) from None
+
+
+def pause(text: str, path: str, default: float) -> float:
+    """Seconds between two looks, as `text` (a Go duration) says. Raises SourceError."""
+    if not text:
+        return default
+    try:
+        found = duration.parse_go(text)
+    except LangError as error:
+        raise SourceError(path, error.message) from None
+    if found < _SHORTEST:
+        raise SourceError(path, "is too short")
+    return found
 
 
 def relative(directory: str, path: str) -> str:
