@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from crds import decode
 from crds.eventsource_local import HDFSEventSource
-from events.sources import hdfs_client, queue_link, watch_path
+from events.sources import hdfs_client, watch_path
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.hdfs_client import Faulty, Listing, Mark, NameNode, TooMany
 from events.sources.queue_link import ConnectionLost, Link
@@ -48,7 +48,7 @@ class Hdfs:
         async def session(link: Link) -> None:
             await _session(link, spec.hdfs_user, watch)
 
-        await queue_link.keep(context, ready, session, lossy=True)
+        await watch_path.keep(context, ready, session, lambda: watch.seen is not None)
 
 
 def _watch(context: SourceContext, spec: HDFSEventSource) -> _Watch:
@@ -104,13 +104,30 @@ async def _session(link: Link, user: str, watch: _Watch) -> None:
 async def _look(link: Link, node: NameNode, watch: _Watch) -> None:
     """Until the connection ends."""
     while True:
-        listing = await hdfs_client.files(node, watch.directory)
-        if listing is None:
-            raise SourceError(f"{link.context.path}.directory", f"{watch.directory} is not there")
+        listing = await _listed(link, node, watch)
+        if watch.seen and not watch.seen.keys() <= listing.files.keys():
+            # A file that moves while directories are read one after the other may be in none.
+            listing = await _listed(link, node, watch)
         if not link.is_connected:
             link.connected()
         await _compare(link, watch, listing)
         await asyncio.sleep(watch.pause)
+
+
+async def _listed(link: Link, node: NameNode, watch: _Watch) -> Listing:
+    listing = await hdfs_client.files(node, watch.directory)
+    if listing is None:
+        raise SourceError(f"{link.context.path}.directory", f"{watch.directory} is not there")
+    _drop_old_names(watch.seen or {}, listing)
+    return listing
+
+
+def _drop_old_names(seen: Mapping[str, Mark], listing: Listing) -> None:
+    """A file has one name: one that moved while directories were read may stand under both."""
+    fresh = {mark.inode for path, mark in listing.files.items() if path not in seen}
+    old = [p for p, mark in listing.files.items() if mark.inode in fresh and p in seen]
+    for path in old:
+        del listing.files[path]
 
 
 async def _compare(link: Link, watch: _Watch, listing: Listing) -> None:

@@ -61,15 +61,23 @@ class Hdfs:
             await self.call("mkdirs", (1, path), (2, protobuf.encode([(1, 0o777)])), (3, 1))
 
     async def touch(self, *paths: str) -> None:
-        """Empty files; one that is there is replaced."""
+        """Empty files: made, and a moment later complete."""
         mode = protobuf.encode([(1, 0o644)])
         for path in paths:
             block = [(5, 1), (6, 1), (7, 1 << 20)]
             await self.call("create", (1, path), (2, mode), (3, "t"), (4, 3), *block)
             await self.call("complete", (1, path), (2, "t"))
 
+    async def bring(self, *paths: str) -> None:
+        """Empty files that are there at once, complete; one that is there is replaced."""
+        await self.make("/elsewhere")
+        for number, path in enumerate(paths):
+            await self.touch(f"/elsewhere/{number}")
+            await self.rename(f"/elsewhere/{number}", path)
+
     async def rename(self, old: str, new: str) -> None:
-        await self.call("rename", (1, old), (2, new))
+        """Also over a file that is there."""
+        await self.call("rename2", (1, old), (2, new), (3, 1))
 
     async def remove(self, path: str) -> None:
         await self.call("delete", (1, path), (2, 1))

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from events import protobuf
+from events.sources import queue_link, watch_path
 from events.sources.contract import SourceError
-from events.sources.hdfs import changes
+from events.sources.hdfs import _drop_old_names, changes
 from events.sources.hdfs_client import Listing, Mark
 from tests import ports
 from tests.events.sources.namenode import namenode
@@ -37,7 +38,8 @@ async def test_every_operation_becomes_an_event() -> None:
     bus = WatchedBus()
     async with namenode() as server, serving({}) as served:
         await server.make("/in/deep/er")
-        await server.touch("/in/old", "/in/deep/er/old", "/in/moving", "/in/going")
+        # Each event has looks of its own: what it is to notice was there before all of them.
+        await server.touch("/in/old", "/in/deep/er/old", "/in/moving", "/in/going", "/in/mode")
         kinds = ("CREATE", "WRITE", "REMOVE", "RENAME", "CHMOD")
         for kind in kinds:
             given = spec(server.port, type=kind, metadata={"x": "y"} if kind == "CREATE" else None)
@@ -45,15 +47,15 @@ async def test_every_operation_becomes_an_event() -> None:
         only = spec(server.port, path="deep/er/new 4", filter={"expression": "op == 1"})
         await served.serve(bus, "hdfs", "only", only)
         names = [f"/in/deep/er/new {n}" for n in range(12)]  # more than two pages
-        await server.touch(*names)
+        await server.bring(*names)
         await bus.holds(13)
         await server.set_time("/in/old", 1_700_000_000_000)
         await bus.holds(14)
-        await server.touch("/in/deep/er/old")  # replaced by another file of its name
+        await server.bring("/in/deep/er/old")  # replaced by another file of its name
         await bus.holds(15)
         await server.rename("/in/moving", "/in/deep/moved")
         await bus.holds(16)
-        await server.chmod("/in/deep/moved", 0o600)
+        await server.chmod("/in/mode", 0o600)
         await bus.holds(17)
         await server.remove("/in/going")
         await bus.holds(18)
@@ -69,14 +71,18 @@ async def test_every_operation_becomes_an_event() -> None:
         ("write", {"name": "/in/old", "op": 2, **plain}),
         ("write", {"name": "/in/deep/er/old", "op": 2, **plain}),
         ("rename", {"name": "/in/deep/moved", "op": 8, **plain}),
-        ("chmod", {"name": "/in/deep/moved", "op": 16, **plain}),
+        ("chmod", {"name": "/in/mode", "op": 16, **plain}),
         ("remove", {"name": "/in/going", "op": 4, **plain}),
     ]
     assert {data["op"] for _, data in found[18:]} == {4}
     assert {event.type for event in bus.events()} == {"hdfs"}
 
 
-async def test_what_changes_while_no_name_node_answers_is_found_afterwards() -> None:
+async def test_what_changes_while_no_name_node_answers_is_found_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch_path, "_AWAY", 0.1)
+    monkeypatch.setattr(queue_link.Pauses, "of", lambda *_: queue_link.Pauses(0.01, steps=2))
     bus, notes = WatchedBus(), list[str]()
     async with namenode() as server, serving({}) as served, standby() as other:
         await server.make("/in")
@@ -87,7 +93,7 @@ async def test_what_changes_while_no_name_node_answers_is_found_afterwards() -> 
         await eventually(lambda: any("StandbyException" in note for note in notes))
         await server.broker.start()
         await server.touch("/in/two")
-        await bus.holds(2)
+        await bus.until(lambda: len(bus.store.log) == 2, 40)
     assert [data["name"] for data in bus.data()] == ["/in/one", "/in/two"]
 
 
@@ -95,7 +101,7 @@ async def test_what_may_not_be_read_or_is_not_there_is_named() -> None:
     bus = WatchedBus()
     async with namenode() as server, serving({}) as served:
         await server.make("/closed", "/in/closed")
-        await server.touch("/in/closed/hidden")
+        await server.touch("/in/closed/hidden", "/in/going")
         await server.chmod("/closed", 0o700)
         with pytest.raises(SourceError, match=r"spec\.hdfs\.e\.directory: AccessControl") as caught:
             await served.serve(bus, "hdfs", "e", spec(server.port, directory="/closed"))
@@ -107,9 +113,9 @@ async def test_what_may_not_be_read_or_is_not_there_is_named() -> None:
         await server.chmod("/in/closed", 0o700)  # a place below is left out, and its files stay
         await server.touch("/in/seen")
         await bus.holds(1)
-        await server.remove("/in/seen")
+        await server.remove("/in/going")
         await bus.holds(2)
-    assert [data["name"] for data in bus.data()] == ["/in/seen", "/in/seen"]
+    assert [data["name"] for data in bus.data()] == ["/in/seen", "/in/going"]
 
 
 @asynccontextmanager
@@ -150,6 +156,13 @@ MARK = Mark(1, 10, 5, 0o644)
 )
 def test_changes(seen: dict[str, Mark], now: dict[str, Mark], found: list[tuple[str, int]]) -> None:
     assert list(changes(seen, Listing(now, ["/c"]))) == found
+
+
+def test_a_file_that_moved_while_directories_were_read_has_its_new_name() -> None:
+    listing = Listing({"/a": MARK, "/b/c": MARK, "/d": MARK._replace(inode=2)})
+    seen = {"/a": MARK}
+    _drop_old_names(seen, listing)
+    assert list(changes(seen, listing)) == [("/b/c", 8), ("/d", 1)]
 
 
 @pytest.mark.parametrize(
