@@ -6,6 +6,7 @@ something changed, and a failed write is somebody else's turn (the next change w
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,9 +38,23 @@ class StatusWriter:
         self._cluster = cluster
         self._resource = resource
         self._written: dict[str, tuple[Any, ...]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._newest: dict[str, tuple[Object, Sequence[Condition], float]] = {}
 
     async def write(self, obj: Object, conditions: Sequence[Condition], now: float) -> None:
-        """Make `conditions` the object's; does nothing when they are."""
+        """Make `conditions` the object's; does nothing when they are.
+
+        Calls for one object take turns, and each writes the newest there is: an older one that
+        was on its way longer never stands last.
+        """
+        uid = obj["metadata"]["uid"]
+        self._newest[uid] = (obj, conditions, now)
+        async with self._locks.setdefault(uid, asyncio.Lock()):
+            newest = self._newest.get(uid)
+            if newest is not None:
+                await self._write(*newest)
+
+    async def _write(self, obj: Object, conditions: Sequence[Condition], now: float) -> None:
         meta = obj["metadata"]
         generation = meta.get("generation", 0)
         fingerprint = (generation, *conditions)
@@ -54,7 +69,8 @@ class StatusWriter:
             await self._cluster.patch(
                 self._resource, namespace, name, {"status": status}, MERGE_STATUS
             )
-            self._written[meta["uid"]] = fingerprint
+            if meta["uid"] in self._newest:
+                self._written[meta["uid"]] = fingerprint
         except NotFound:
             self.forget(meta["uid"])
         except KubeError as error:
@@ -62,7 +78,8 @@ class StatusWriter:
 
     def forget(self, uid: str) -> None:
         """The object is gone."""
-        self._written.pop(uid, None)
+        for known in (self._written, self._locks, self._newest):
+            known.pop(uid, None)
 
 
 def _rendered(obj: Object, conditions: Sequence[Condition], now: float) -> list[dict[str, Any]]:

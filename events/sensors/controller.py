@@ -33,6 +33,7 @@ class SensorController(Service):
         self._sensors: dict[tuple[str, str], Sensor] = {}
         self._dispatchers: dict[BusKey, Dispatcher] = {}
         self._tasks: dict[BusKey, asyncio.Task[None]] = {}
+        self._locks: dict[BusKey, asyncio.Lock] = {}
         self._begun = False
         buses.on_change.append(self._bus_changed)
 
@@ -65,8 +66,7 @@ class SensorController(Service):
             self._with_bus((old.namespace, old.bus), lambda d: d.drop(*key))
         bus_key = (sensor.namespace, sensor.bus)
         self._with_bus(bus_key, lambda d: d.put(sensor))
-        if bus_key not in self._dispatchers:
-            await self._bus_changed(bus_key)
+        self._start_dispatcher(bus_key)
         await self._report(key)
 
     async def deleted(self, obj: Object) -> None:
@@ -85,16 +85,25 @@ class SensorController(Service):
 
     async def _bus_changed(self, key: BusKey) -> None:
         """(Re)start the dispatcher of a bus whose connection came or went."""
-        task = self._tasks.pop(key, None)
-        self._dispatchers.pop(key, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task}, timeout=10.0)
-        if self._begun and self._buses.current(*key) is not None:
-            self._tasks[key] = self.spawn(self._dispatch(key), f"{key[0]}/{key[1]}")
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            task = self._tasks.get(key)
+            self._dispatchers.pop(key, None)
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task}, timeout=10.0)
+                if self._tasks[key] is task:
+                    del self._tasks[key]
+            self._start_dispatcher(key)
         for place, sensor in list(self._sensors.items()):
             if (sensor.namespace, sensor.bus) == key:
                 await self._report(place)
+
+    def _start_dispatcher(self, key: BusKey) -> None:
+        """Start the bus's dispatcher if it may run and does not; two would share its events."""
+        task = self._tasks.get(key)
+        running = task is not None and not task.done()
+        if self._begun and not running and self._buses.current(*key) is not None:
+            self._tasks[key] = self.spawn(self._dispatch(key), f"{key[0]}/{key[1]}")
 
     async def _dispatch(self, key: BusKey) -> None:
         """Run the bus's dispatcher; when it fails, begin again from what is durable."""

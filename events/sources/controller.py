@@ -43,9 +43,12 @@ class _Event:
 
 @dataclass(slots=True)
 class _Object:
+    """One EventSource. `lock`: an edit and its bus's coming must not both start an event."""
+
     obj: Object
     events: dict[str, _Event] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class SourceController(Service):
@@ -73,43 +76,50 @@ class SourceController(Service):
             return
         known = self._objects.setdefault(key, _Object(obj))
         known.obj = obj
-        wanted, known.problems = _entries(obj.get("spec") or {})
-        bus_name = str((obj.get("spec") or {}).get("eventBusName") or "default")
-        bus = self._buses.current(key[0], bus_name)
-        for name in [n for n in known.events if n not in wanted]:
-            await _cancel(known.events.pop(name))
-        for name, (kind, spec) in wanted.items():
-            fingerprint = (kind, spec, bus_name, id(bus))
-            before = known.events.get(name)
-            if before is not None and before.fingerprint == fingerprint:
-                continue
-            if before is not None:
-                await _cancel(before)
-            event = known.events[name] = _Event(kind, name, fingerprint)
-            event.condition = Condition(_type(event), False, "Starting")
-            event.task = self.spawn(
-                self._supervise(key, event, spec, bus_name), f"{key[0]}/{key[1]}/{name}"
-            )
-        await self._report(known)
+        await self._settle(key, known)
 
     async def deleted(self, obj: Object) -> None:
         """An EventSource is gone."""
         meta = obj["metadata"]
         known = self._objects.pop((meta.get("namespace", ""), meta["name"]), None)
         self._status.forget(meta["uid"])
-        for event in known.events.values() if known else ():
-            await _cancel(event)
+        if known is None:
+            return
+        async with known.lock:
+            for event in known.events.values():
+                await _cancel(event)
 
     async def _bus_changed(self, key: BusKey) -> None:
-        for (namespace, _), known in list(self._objects.items()):
-            name = str((known.obj.get("spec") or {}).get("eventBusName") or "default")
-            if (namespace, name) == key:
-                await self.changed(known.obj)
+        for place, known in list(self._objects.items()):
+            if (place[0], _bus_name(known.obj)) == key:
+                await self._settle(place, known)
+
+    async def _settle(self, key: tuple[str, str], known: _Object) -> None:
+        """Run the events that the object has now, each on the bus there is now."""
+        async with known.lock:
+            if self._objects.get(key) is not known:
+                return
+            wanted, known.problems = _entries(known.obj.get("spec") or {})
+            bus_name = _bus_name(known.obj)
+            for name in [n for n in known.events if n not in wanted]:
+                await _cancel(known.events.pop(name))
+            for name, (kind, spec) in wanted.items():
+                fingerprint = (kind, spec, bus_name, self._buses.current(key[0], bus_name))
+                before = known.events.get(name)
+                if before is not None and before.fingerprint == fingerprint:
+                    continue
+                if before is not None:
+                    await _cancel(before)
+                event = known.events[name] = _Event(kind, name, fingerprint)
+                event.condition = Condition(_type(event), False, "Starting")
+                event.task = self.spawn(
+                    self._supervise(known, event, spec, bus_name), f"{key[0]}/{key[1]}/{name}"
+                )
+        await self._report(known)
 
     async def _supervise(
-        self, key: tuple[str, str], event: _Event, spec: Mapping[str, Any], bus_name: str
+        self, known: _Object, event: _Event, spec: Mapping[str, Any], bus_name: str
     ) -> None:
-        known = self._objects[key]
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
@@ -237,6 +247,10 @@ def _entries(spec: Mapping[str, Any]) -> tuple[dict[str, tuple[str, Any]], list[
 def crd_message(path: str, error: CrdError) -> str:
     """The findings of `error`, each with its path from the object's root."""
     return "; ".join(f"{path}.{e.path}: {e.message}" for e in error.errors)
+
+
+def _bus_name(obj: Object) -> str:
+    return str((obj.get("spec") or {}).get("eventBusName") or "default")
 
 
 def _type(event: _Event) -> str:

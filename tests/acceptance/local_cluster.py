@@ -121,8 +121,11 @@ class LocalCluster:
 
     async def deployed(self) -> None:
         """Wait until every EventSource and Sensor works."""
-        async with self.api() as cluster, asyncio.timeout(30):
-            while True:
+        lists: list[Any] = []
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + 30
+        async with self.api() as cluster:
+            while loop.time() < deadline:
                 found = []
                 for resource in (resources.EVENT_SOURCES, resources.SENSORS):
                     found += (await cluster.list(resource, "default")).items
@@ -130,6 +133,7 @@ class LocalCluster:
                 if all(c and all(e["status"] == "True" for e in c) for c in lists):
                     return
                 await asyncio.sleep(0.02)
+        raise AssertionError(f"{lists}\n{(self.folder / 'out').read_text()}")
 
     async def finished(self, count: int = 1) -> list[dict[str, Any]]:
         """Wait until `count` workflows exist and have finished."""
