@@ -1,9 +1,11 @@
 """The books as they go on, for Prometheus: what `headrace events audit` finds by reading.
 
 One unit is (event, sensor, dependency, trigger), as in the ledger. A unit is received when it is
-decided, or found waiting when the process starts; it is settled when its outcome is durable. So
-at any time received = fired + filtered + dead + pending; and what is pending is held by a join or
-a firing: if `pending` stays above `held`, something was lost. Called by the dispatcher.
+decided, or found waiting when the bus begins to be served; it is settled when its outcome is
+durable. So at any time received = fired + filtered + dead + pending; and what is pending is held
+by a join or a firing: if `pending` stays above `held`, something was lost. When the bus is served
+no more (its connection was lost), its books close: what was pending comes again, so they begin
+from zero, as counters do with a new process. Called by the dispatcher.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Counting:
         self._bus = bus
         self._held = held
         self._pending = 0
-        self._received = _RECEIVED.labels(bus)
+        self._open = True
         self._children: dict[tuple[State, str], Counter] = {}
 
     def begin(self, waiting: int) -> None:
@@ -45,12 +47,14 @@ class Counting:
 
     def received(self, units: int = 1) -> None:
         """Decided, and not yet settled."""
-        if units:
-            self._received.inc(units)
+        if units and self._open:
+            _RECEIVED.labels(self._bus).inc(units)
             self._owe(units)
 
     def settled(self, state: State, *sensors: str) -> None:
         """Outcomes are durable: one unit for each name of a Sensor."""
+        if not self._open:
+            return
         for sensor in sensors:
             child = self._children.get((state, sensor))
             if child is None:
@@ -61,10 +65,12 @@ class Counting:
             self._owe(-len(sensors))
 
     def end(self) -> None:
-        """The bus is served no more by this process: what is pending is no longer its own."""
-        for gauge in (_PENDING, _HELD):
-            gauge.remove(self._bus)
-        self._pending = 0
+        """The bus is served no more by this dispatcher; what it still hears of is not counted."""
+        self._open = False
+        for metric in (_RECEIVED, _PENDING, _HELD):
+            metric.remove(self._bus)
+        for state, sensor in self._children:
+            _SETTLED.remove(self._bus, sensor, state.value)
 
     def _owe(self, units: int) -> None:
         self._pending += units
