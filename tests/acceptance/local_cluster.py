@@ -166,14 +166,15 @@ class LocalCluster:
         async with self.bus() as bus:
             return [entry async for entry in reading.entries(bus)]
 
-    async def books(self) -> reading.Books:
-        """The books, once every stored event has been answered."""
-        async with self.bus() as bus, self.api() as cluster, asyncio.timeout(30):
+    async def books(self, within: float = 30.0) -> reading.Books:
+        """The books, once every stored event has been answered; seconds."""
+        async with self.bus() as bus, self.api() as cluster, asyncio.timeout(within):
             while True:
+                while await bus.floor("sensors") < await bus.last():
+                    await asyncio.sleep(0.05)
                 sensors = (await cluster.list(resources.SENSORS, "default")).items
                 books = await reading.audit(bus, [compile_sensor(s) for s in sensors])
-                last = max([e.sequence async for e in reading.entries(bus)], default=0)
-                if books.balanced and await bus.floor("sensors") >= last:
+                if books.balanced:
                     return books
                 await asyncio.sleep(0.05)
 

@@ -27,7 +27,7 @@ from kube import resources
 from tests.acceptance.local_cluster import LocalCluster, argo
 from tests.events.triggers.recorder import Got, Recorder, recording
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(360)]
 
 EVENTS = 1000
 SENDERS = 12
@@ -121,9 +121,9 @@ def nats(folder: Path) -> int:
 
 async def settled(local: LocalCluster) -> list[EventEntry]:
     """The stored events, once nothing is pending but what waits for the AND's other half."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
-            books = await local.books()
+            books = await local.books(within=180)
             assert books.balanced, books.unaccounted
             assert not books.by_state[State.DEAD]
             entries = await local.entries()
