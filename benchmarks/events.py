@@ -171,7 +171,7 @@ async def load(seconds: float) -> None:
         while process.returncode is None and time.perf_counter() < began + seconds - 1:
             await asyncio.sleep(1.0)
             behind.append((time.perf_counter() - began) * RATE - len(made.names))
-        await process.wait()
+        assert await process.wait() == 0, "the load ended early"
         sent = round(seconds * RATE)
         ended = time.perf_counter()
         while len(made.names) < sent - 1 and time.perf_counter() < ended + 20:

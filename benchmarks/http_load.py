@@ -12,6 +12,7 @@ import select
 import socket
 import sys
 import time
+from collections import deque
 
 BODY = b'{"order":%8d,"total":12.50,"pad":"' + b"x" * 976 + b'"}'
 
@@ -41,11 +42,11 @@ class Load:
         clock = time.perf_counter
         began = clock()
         end = began + seconds
-        idle = list(self._sockets)
+        idle = deque(self._sockets)  # each in its turn: none is idle for so long that it is closed
         while True:
             now = clock()
             while idle and now < end and (not rate or self._count < (now - began) * rate):
-                self._send(idle.pop(), now)
+                self._send(idle.popleft(), now)
             if not self._sent and now >= end:
                 return now - began
             for number, _ in self._poll.poll(0.001 if rate else 1.0):
