@@ -138,9 +138,14 @@ def _parts(raw: bytes) -> tuple[_Stored, bytes]:
 
 def timestamp(now: float) -> str:
     """`now` (epoch seconds) as RFC 3339 with microseconds, UTC."""
-    moment = datetime.fromtimestamp(now, UTC)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
+    whole, fraction = divmod(round(now * 1e6), 1_000_000)
+    text = f"{_second(whole)}.{fraction:06d}".rstrip("0").rstrip(".")
     return f"{text}Z"
+
+
+@functools.lru_cache(maxsize=8)
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def stable_id(*parts: str | bytes) -> str:

@@ -6,7 +6,7 @@ tests/conformance/bus.py runs against both; what a docstring promises here is te
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -89,15 +89,15 @@ class Subscription(Protocol):
         """The next message; waits for ever. Reconnects by itself."""
         ...
 
-    async def ack(self, delivered: Delivered) -> None:
+    def ack(self, delivered: Delivered) -> None:
         """It is dealt with: never deliver it again (best effort: it may come again)."""
         ...
 
-    async def nak(self, delivered: Delivered, delay: float) -> None:
+    def nak(self, delivered: Delivered, delay: float) -> None:
         """Deliver it again in `delay` seconds."""
         ...
 
-    async def progress(self, delivered: Delivered) -> None:
+    def progress(self, delivered: Delivered) -> None:
         """Still working: restart the wait time."""
         ...
 
@@ -133,9 +133,10 @@ class Table(Protocol):
 class Bus(Protocol):
     """Where events wait. Methods may be called concurrently from one event loop."""
 
-    async def publish(self, message: Message) -> Receipt:
-        """Return once the message is on disk. A known id within the bus's window of time is
-        not stored again. Raises BusUnavailable, BusFull, MessageTooLarge."""
+    def publish(self, message: Message) -> Awaitable[Receipt]:
+        """Done once the message is on disk. A known id within the bus's window of time is
+        not stored again. Raises BusUnavailable, BusFull, MessageTooLarge. Often a future: a hot
+        path may wait for it without a task."""
         ...
 
     async def subscribe(self, durable: str, subjects: Sequence[str] = ()) -> Subscription:

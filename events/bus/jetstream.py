@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,6 +34,7 @@ from events.bus.contract import (
 )
 from events.bus.jetstream_publish import Publisher
 from events.bus.jetstream_table import JetStreamTable
+from events.bus.nats_link import LinkDown, Login, NatsLink
 from kube.service import Service
 
 _WINDOW = 256
@@ -56,6 +57,16 @@ class Connection:
     url: str
     credentials: Credentials = field(default_factory=Credentials)
     tls: ssl.SSLContext | None = None
+
+    def login(self) -> Login:
+        """How to connect now."""
+
+        def said(value: Callable[[], str] | None) -> str:
+            return value() if value is not None else ""
+
+        known = self.credentials
+        user, password, token = said(known.user), said(known.password), said(known.token)
+        return Login(self.url, self.tls, user, password, token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +106,10 @@ class JetStreamBus(Service):
         self._timing = timing or Timing()
         self._client = Client()
         self._context: JetStreamContext = self._client.jetstream(timeout=5)
+        self._link = NatsLink(connection.login)
+        self._link.on_connect.append(self._on_link)
         self._publisher = Publisher(
-            self._client,
+            self._link,
             timeout=self._timing.publish,
             house=(self._limits.max_messages // 20, self._limits.max_bytes // 20),
         )
@@ -107,12 +120,14 @@ class JetStreamBus(Service):
         """Connect, make the stream, then write and keep house until stopped."""
         try:
             await self._connect()
+            await self._start_link()
             await self._ensure_stream()
             self.spawn(self._publisher.run(), "publish")
             self.spawn(self._keep_house(), "housekeeping")
             self.mark_started()
             await asyncio.Event().wait()
         finally:
+            await self._link.stop()
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(2.0):
                     await self._client.close()
@@ -120,11 +135,11 @@ class JetStreamBus(Service):
     @property
     def connected(self) -> bool:
         """Whether the server answers right now."""
-        return self._client.is_connected
+        return self._link.connected
 
-    async def publish(self, message: Message) -> Receipt:
+    def publish(self, message: Message) -> Awaitable[Receipt]:
         """See `Bus.publish`."""
-        return await self._publisher.publish(message)
+        return self._publisher.publish(message)
 
     async def subscribe(self, durable: str, subjects: Sequence[str] = ()) -> JetStreamSubscription:
         """See `Bus.subscribe`."""
@@ -146,7 +161,7 @@ class JetStreamBus(Service):
         if stretch.subjects:
             config.filter_subjects = list(stretch.subjects)
         async for raw in jetstream_read.read(self._context, self.stream, config):
-            found = jetstream_pull.delivered(raw)
+            found = wire.delivered(raw.subject, raw.reply, raw.headers or {}, raw.data)
             if stretch.last is not None and found.sequence > stretch.last:
                 return
             if stretch.until is not None and found.stored_at > stretch.until:
@@ -158,7 +173,9 @@ class JetStreamBus(Service):
         """See `Bus.table`."""
         if (known := self._tables.get(name)) is not None:
             return known
-        table = JetStreamTable(self._context, f"{self.stream}_{name}", timeout=self._timing.publish)
+        table = JetStreamTable(
+            self._context, self._link, f"{self.stream}_{name}", timeout=self._timing.publish
+        )
         self._tables[name] = table
         self.spawn(table.run(), f"table-{name}")
         return table
@@ -203,7 +220,6 @@ class JetStreamBus(Service):
                     ping_interval=10,
                     pending_size=0,  # refuse while disconnected: the publisher retries itself
                     error_cb=self._on_error,
-                    reconnected_cb=self._on_reconnect,
                 )
         except (TimeoutError, OSError, nats.errors.Error) as error:
             raise BusUnavailable(f"no NATS server at {_shown(self._connection.url)}") from error
@@ -213,13 +229,20 @@ class JetStreamBus(Service):
                 f"NATS server {version.major}.{version.minor} is too old: 2.12 is needed"
             )
 
+    async def _start_link(self) -> None:
+        try:
+            await self._link.start(timeout=20.0)
+        except TimeoutError:
+            shown = _shown(self._connection.url)
+            raise BusUnavailable(f"no NATS server at {shown}") from None
+        self.spawn(self._link.wait(), "link")
+
     async def _on_error(self, error: Exception) -> None:
         self.log.warning("bus_connection", error=type(error).__name__)
 
-    async def _on_reconnect(self) -> None:
-        self.log.info("bus_reconnected")
-        for subscription in list(self._subscriptions):
-            await subscription.renew()
+    def _on_link(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.renew()
 
     async def _ensure_stream(self) -> None:
         limits = self._limits
@@ -323,13 +346,15 @@ class JetStreamSubscription:
             await bus._context.add_consumer(bus.stream, config)
         except (*wire.TRANSIENT, nats.errors.Error) as error:
             raise wire.from_foreign(error) from error
-        self._pull = jetstream_pull.Pull(bus._client, bus.stream, self._durable, _WINDOW)
-        await self._pull.open()
+        if self._pull is not None:
+            self._pull.close()
+        self._pull = jetstream_pull.Pull(bus._link, bus.stream, self._durable, _WINDOW)
+        self._pull.open()
 
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Ask again after a reconnect."""
         if self._pull is not None:
-            await self._pull.renew()
+            self._pull.renew()
 
     async def next(self) -> Delivered:
         """See `Subscription.next`."""
@@ -343,24 +368,27 @@ class JetStreamSubscription:
             except BusUnavailable:
                 await asyncio.sleep(0.2)
 
-    async def ack(self, delivered: Delivered) -> None:
+    def ack(self, delivered: Delivered) -> None:
         """See `Subscription.ack`."""
-        await jetstream_pull.answer(self._bus._client, delivered, b"+ACK")
+        self._answer(delivered, b"+ACK")
 
-    async def nak(self, delivered: Delivered, delay: float) -> None:
+    def nak(self, delivered: Delivered, delay: float) -> None:
         """See `Subscription.nak`."""
-        body = b'-NAK {"delay": %d}' % max(0, int(delay * 1e9))
-        await jetstream_pull.answer(self._bus._client, delivered, body)
+        self._answer(delivered, b'-NAK {"delay": %d}' % max(0, int(delay * 1e9)))
 
-    async def progress(self, delivered: Delivered) -> None:
+    def progress(self, delivered: Delivered) -> None:
         """See `Subscription.progress`."""
-        await jetstream_pull.answer(self._bus._client, delivered, b"+WPI")
+        self._answer(delivered, b"+WPI")
 
     async def close(self) -> None:
         """See `Subscription.close`."""
         self._bus._subscriptions.discard(self)
         if self._pull is not None:
-            await self._pull.close()
+            self._pull.close()
+
+    def _answer(self, delivered: Delivered, body: bytes) -> None:
+        with contextlib.suppress(LinkDown):  # a lost answer only causes a redelivery
+            self._bus._link.publish(delivered.reply, body)
 
 
 def _shown(url: str) -> str:

@@ -10,20 +10,22 @@ the same id until its caller's time is over.
 from __future__ import annotations
 
 import asyncio
+import functools
 import uuid
 from collections import deque
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
-import nats.errors
 import structlog
-from nats.aio.client import Client
 
 from events.bus import jetstream_wire as wire
-from events.bus.contract import BusError, BusUnavailable, Message, Receipt
+from events.bus.contract import BusError, BusUnavailable, Message, MessageTooLarge, Receipt
+from events.bus.nats_frames import Frame
+from events.bus.nats_link import NatsLink
 
-_ALONE = 12
 _BATCH_MESSAGES = 200
 _BATCH_BYTES = 4 << 20
+_ROOM = 8 * _BATCH_MESSAGES
 _RETRY_PAUSE = 0.05
 
 
@@ -39,37 +41,32 @@ class Publisher:
 
     def __init__(
         self,
-        client: Client,
+        link: NatsLink,
         *,
         timeout: float,
         attempt_timeout: float = 2.0,
         house: tuple[int, int] = (0, 0),
     ) -> None:
         """`house`: after so many messages, or bytes, `housekeeping` is set (0: never)."""
-        self._client = client
+        self._link = link
         self._timeout = timeout
         self._attempt_timeout = attempt_timeout
         self._queue: deque[_Pending] = deque()
+        self._open: deque[_Pending] = deque()  # in the order of their deadlines
         self._arrived = asyncio.Event()
-        self._room = asyncio.Semaphore(8 * _BATCH_MESSAGES)
+        self._room = asyncio.Event()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._costs = Costs()
         self._log = structlog.get_logger("events.bus.publish")
         self._house = house
         self._fresh = (0, 0)  # messages and bytes since housekeeping was set
         self.housekeeping: asyncio.Event = asyncio.Event()
 
-    async def publish(self, message: Message) -> Receipt:
-        """See `Bus.publish`. Waits its turn when too many are waiting (back-pressure)."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeout
-        headers = {**message.headers, "Nats-Msg-Id": message.id}
-        try:
-            async with asyncio.timeout_at(deadline), self._room:
-                pending = _Pending(wire.Wire(message.subject, message.data, headers), deadline)
-                self._queue.append(pending)
-                self._arrived.set()
-                return await pending.done
-        except TimeoutError:
-            raise BusUnavailable("the bus did not confirm the message in time") from None
+    def publish(self, message: Message) -> Awaitable[Receipt]:
+        """See `Bus.publish`. A future, at once, unless too many wait (back-pressure)."""
+        if len(self._queue) < _ROOM:
+            return self._enqueue(message, self._timeout)
+        return self._when_there_is_room(message)
 
     async def run(self) -> None:
         """Write batches for ever."""
@@ -78,8 +75,45 @@ class Publisher:
             self._arrived.clear()
             while self._queue:
                 batch = self._take()
+                self._room.set()
                 self._count(batch)
                 await self._write(batch)
+
+    def _enqueue(self, message: Message, patience: float) -> asyncio.Future[Receipt]:
+        loop = asyncio.get_running_loop()
+        headers = {**message.headers, "Nats-Msg-Id": message.id}
+        pending = _Pending(
+            wire.Wire(message.subject, message.data, headers), loop.time() + patience
+        )
+        self._queue.append(pending)
+        self._open.append(pending)
+        self._arrived.set()
+        if self._sweep is None:
+            self._sweep = loop.call_at(pending.deadline, self._expire)
+        return pending.done
+
+    async def _when_there_is_room(self, message: Message) -> Receipt:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                while len(self._queue) >= _ROOM:
+                    self._room.clear()
+                    await self._room.wait()
+        except TimeoutError:
+            raise BusUnavailable("the bus did not confirm the message in time") from None
+        return await self._enqueue(message, deadline - loop.time())
+
+    def _expire(self) -> None:
+        """Fail what is over its time; come again when the next one is."""
+        loop = asyncio.get_running_loop()
+        self._sweep = None
+        while self._open and (self._open[0].done.done() or self._open[0].deadline <= loop.time()):
+            _fail(
+                self._open.popleft(), BusUnavailable("the bus did not confirm the message in time")
+            )
+        if self._open:
+            self._sweep = loop.call_at(self._open[0].deadline, self._expire)
 
     def _take(self) -> list[_Pending]:
         batch: list[_Pending] = []
@@ -90,9 +124,11 @@ class Publisher:
                 continue
             batch.append(pending)
             size += len(pending.message.data)
+        while self._open and self._open[0].done.done():
+            self._open.popleft()
         return batch
 
-    def _count(self, batch: list[_Pending]) -> None:
+    def _count(self, batch: Sequence[_Pending]) -> None:
         messages = self._fresh[0] + len(batch)
         size = self._fresh[1] + sum(len(pending.message.data) for pending in batch)
         self._fresh = (messages, size)
@@ -101,39 +137,68 @@ class Publisher:
             self.housekeeping.set()
 
     async def _write(self, batch: list[_Pending]) -> None:
-        """Until every member has an outcome or its caller has given up."""
+        """Until every member has an outcome, or its time is over."""
         while batch:
             try:
                 await self._attempt(batch)
             except wire.TRANSIENT as error:
                 self._log.warning("publish_retry", members=len(batch), error=type(error).__name__)
                 await asyncio.sleep(_RETRY_PAUSE)
-            except nats.errors.Error as error:
+            except BusError as error:
                 for pending in batch:
-                    _fail(pending, wire.from_foreign(error))
-            now = asyncio.get_running_loop().time()
-            batch = [p for p in batch if not p.done.done() and p.deadline > now]
+                    _fail(pending, error)
+            batch = [pending for pending in batch if not pending.done.done()]
 
     async def _attempt(self, batch: list[_Pending]) -> None:
-        if len(batch) <= _ALONE:
-            await asyncio.gather(*(self._alone(pending) for pending in batch))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if self._costs.cheaper_alone(len(batch)):
+            if await self._one_by_one(batch):
+                self._costs.alone(len(batch), loop.time() - began)
             return
         messages = [pending.message for pending in batch]
-        ack = await wire.send_batch(self._client, uuid.uuid4().hex, messages, self._attempt_timeout)
+        try:
+            answer = await wire.send_batch(
+                self._link, uuid.uuid4().hex, messages, self._attempt_timeout
+            )
+        except MessageTooLarge:  # one of them: it alone is refused
+            await self._one_by_one(batch)
+            return
+        ack = wire.ack_of(answer)
         if ack.error is None:
+            self._costs.together(len(batch), loop.time() - began)
             first = ack.seq - len(batch) + 1
             for offset, pending in enumerate(batch):
                 _finish(pending, Receipt(first + offset, False))
             return
         if ack.error.err_code != wire.BATCH_DUPLICATE:
             self._log.warning("batch_refused", code=ack.error.err_code, members=len(batch))
-        await asyncio.gather(*(self._alone(pending) for pending in batch))
+        await self._one_by_one(batch)
 
-    async def _alone(self, pending: _Pending) -> None:
+    async def _one_by_one(self, batch: Sequence[_Pending]) -> bool:
+        """Whether all of them were answered. Raises one of wire.TRANSIENT when one was not."""
+        answers = []
+        for pending in batch:
+            try:
+                answer = wire.send_one(self._link, pending.message, self._attempt_timeout)
+            except MessageTooLarge as error:
+                _fail(pending, error)
+                continue
+            answer.add_done_callback(functools.partial(self._answered, pending))
+            answers.append(answer)
+        for answer in answers:
+            await asyncio.wait({answer})
+        for answer in answers:
+            answer.result()
+        return bool(answers)
+
+    def _answered(self, pending: _Pending, answer: asyncio.Future[Frame]) -> None:
+        if answer.cancelled() or answer.exception() is not None:
+            return
         try:
-            ack = await wire.send_one(self._client, pending.message, self._attempt_timeout)
-        except nats.errors.MaxPayloadError as error:
-            _fail(pending, wire.from_foreign(error))
+            ack = wire.ack_of(answer.result())
+        except BusError as error:
+            _fail(pending, error)
             return
         if ack.error is None:
             _finish(pending, Receipt(ack.seq, ack.duplicate))
@@ -141,6 +206,34 @@ class Publisher:
         if ack.error.err_code == wire.FULL:
             self.housekeeping.set()
         _fail(pending, wire.publish_error(ack.error))
+
+
+class Costs:
+    """What a batch and a message by itself have cost lately: a few are quicker one by one.
+
+    How many depends on the server's disk, and on where it stages batches, so it is measured.
+    """
+
+    _EACH = 25e-6  # seconds that each member of a batch adds
+    _WEIGHT = 0.1
+
+    def __init__(self) -> None:
+        self._alone = 0.0003
+        self._batch = 0.0036
+
+    def cheaper_alone(self, count: int) -> bool:
+        """Whether `count` messages are better sent one by one."""
+        most = self._batch / max(self._alone - self._EACH, 1e-6)
+        return count <= min(max(most, 2.0), 16.0)
+
+    def alone(self, count: int, seconds: float) -> None:
+        """`count` messages sent one by one took `seconds`."""
+        self._alone += self._WEIGHT * (seconds / count - self._alone)
+
+    def together(self, count: int, seconds: float) -> None:
+        """A batch of `count` took `seconds`."""
+        fixed = max(seconds - count * self._EACH, 0.0)
+        self._batch += self._WEIGHT * (fixed - self._batch)
 
 
 def _finish(pending: _Pending, receipt: Receipt) -> None:

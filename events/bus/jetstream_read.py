@@ -11,7 +11,6 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js import api as js_api
 
-from events.bus import jetstream_pull
 from events.bus import jetstream_wire as wire
 from events.bus.contract import BusUnavailable
 
@@ -49,7 +48,7 @@ async def read(
                     left = 0
                     break
                 page -= 1
-                left = min(left - 1, jetstream_pull.pending_after(message))
+                left = min(left - 1, wire.pending_after(message.reply))
                 yield message
     except wire.TRANSIENT as error:
         raise BusUnavailable(f"reading stopped ({type(error).__name__})") from error

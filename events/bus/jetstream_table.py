@@ -22,6 +22,7 @@ from nats.js.errors import NotFoundError
 from events.bus import jetstream_read
 from events.bus import jetstream_wire as wire
 from events.bus.contract import BusError, BusUnavailable, Fenced
+from events.bus.nats_link import NatsLink
 
 _BATCH_MESSAGES = 500
 _TOMBSTONE_SECONDS = 60
@@ -38,9 +39,11 @@ class _Commit:
 class JetStreamTable:
     """`Table` in the stream `stream`. `run` is the body of the owner's child task."""
 
-    def __init__(self, context: JetStreamContext, stream: str, *, timeout: float) -> None:
+    def __init__(
+        self, context: JetStreamContext, link: NatsLink, stream: str, *, timeout: float
+    ) -> None:
         self._context = context
-        self._client = context._nc
+        self._link = link
         self.stream = stream
         self._timeout = timeout
         self._queue: deque[_Commit] = deque()
@@ -183,9 +186,10 @@ class JetStreamTable:
             for m in messages
         ]
         if len(marked) == 1:
-            ack = await wire.send_one(self._client, marked[0], 2.0)
+            answer = await wire.send_one(self._link, marked[0], 2.0)
         else:
-            ack = await wire.send_batch(self._client, uuid.uuid4().hex, marked, 2.0)
+            answer = await wire.send_batch(self._link, uuid.uuid4().hex, marked, 2.0)
+        ack = wire.ack_of(answer)
         if ack.error is None:
             self._last = ack.seq
             return

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
 
 from events.bus.contract import (
     BusError,
     BusFull,
     BusMisconfigured,
     BusUnavailable,
+    Delivered,
+    Message,
     MessageTooLarge,
 )
+from events.bus.nats_frames import Frame
+from events.bus.nats_link import NatsLink
 
 FULL = 10077  # the stream's limits are reached and it discards new messages
 TOO_LARGE = 10054
@@ -56,7 +60,15 @@ class PublishAck(msgspec.Struct, frozen=True):
     error: ApiError | None = None
 
 
-decode_ack = msgspec.json.Decoder(PublishAck).decode
+_decode_ack = msgspec.json.Decoder(PublishAck).decode
+
+
+def ack_of(frame: Frame) -> PublishAck:
+    """The answer to a publish. Raises BusUnavailable when it is none."""
+    try:
+        return _decode_ack(frame.data)
+    except msgspec.MsgspecError:
+        raise BusUnavailable("the server's answer is not understood") from None
 
 
 def publish_error(error: ApiError) -> BusError:
@@ -85,30 +97,31 @@ def from_foreign(error: Exception) -> BusError:
     return BusUnavailable(f"{type(error).__name__}: {error}")
 
 
-async def send_batch(
-    client: Client, batch_id: str, messages: list[Wire], timeout: float
-) -> PublishAck:
+def send_batch(
+    link: NatsLink, batch_id: str, messages: Sequence[Wire], timeout: float
+) -> asyncio.Future[Frame]:
     """One atomic batch: stored whole or not at all; answered when durable."""
-    last = len(messages)
-    for position, message in enumerate(messages, 1):
-        headers = dict(message.headers)
-        headers["Nats-Batch-Id"] = batch_id
-        headers["Nats-Batch-Sequence"] = str(position)
-        if position < last:
-            await client.publish(message.subject, message.data, headers=headers)
-            continue
-        headers["Nats-Batch-Commit"] = "1"
-        answer = await client.request(message.subject, message.data, timeout, headers=headers)
-        return decode_ack(answer.data)
-    raise ValueError("an empty batch")
+    frames = []
+    for position, message in enumerate(messages[:-1], 1):
+        headers = {
+            **message.headers,
+            "Nats-Batch-Id": batch_id,
+            "Nats-Batch-Sequence": str(position),
+        }
+        frames.append(link.frame(message.subject, message.data, headers))
+    last = messages[-1]
+    headers = {
+        **last.headers,
+        "Nats-Batch-Id": batch_id,
+        "Nats-Batch-Sequence": str(len(messages)),
+        "Nats-Batch-Commit": "1",
+    }
+    return link.request(last.subject, last.data, headers, timeout, b"".join(frames))
 
 
-async def send_one(client: Client, message: Wire, timeout: float) -> PublishAck:
+def send_one(link: NatsLink, message: Wire, timeout: float) -> asyncio.Future[Frame]:
     """One message by itself."""
-    answer = await client.request(
-        message.subject, message.data, timeout, headers=dict(message.headers)
-    )
-    return decode_ack(answer.data)
+    return link.request(message.subject, message.data, message.headers, timeout)
 
 
 class Wire(msgspec.Struct, frozen=True):
@@ -119,8 +132,26 @@ class Wire(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-def header_fields(headers: Any) -> dict[str, str]:
+def header_fields(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers of a received message without JetStream's own."""
-    if not headers:
-        return {}
     return {k: v for k, v in headers.items() if not k.startswith("Nats-")}
+
+
+def delivered(subject: str, reply: str, headers: Mapping[str, str], data: bytes) -> Delivered:
+    """A received message; position and time are in its reply subject."""
+    parts = reply.split(".")
+    # $JS.ACK.[domain.account.]stream.consumer.delivered.sequence.consumer-seq.time.pending[.x]
+    base = 4 if len(parts) == 9 else 6
+    return Delivered(
+        Message(subject, headers.get("Nats-Msg-Id", ""), data, header_fields(headers)),
+        int(parts[base + 1]),
+        int(parts[base + 3]) / 1e9,
+        int(parts[base]),
+        reply,
+    )
+
+
+def pending_after(reply: str) -> int:
+    """How many messages of the consumer are still to come after the one with this reply subject."""
+    parts = reply.split(".")
+    return int(parts[8 if len(parts) == 9 else 10])

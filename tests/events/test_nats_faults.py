@@ -96,7 +96,7 @@ async def test_a_subscription_goes_on_after_the_server_was_killed(
     subscription = await bus.subscribe("a")
     await bus.publish(Message(f"{STREAM}.s.e", "1", b"{}"))
     first = await subscription.next()
-    await subscription.ack(first)
+    subscription.ack(first)
     await kill(nats_server)
     await bus.publish(Message(f"{STREAM}.s.e", "2", b"{}"))
     async with asyncio.timeout(40):
@@ -118,7 +118,7 @@ async def test_a_full_bus_refuses_and_drops_nothing(nats_server: NatsServer) -> 
             await bus.publish(Message(f"{STREAM}.s.e", "5", b"{}"))
         assert [d.message.id async for d in bus.replay()] == ["0", "1", "2", "3", "4"]
         for _ in range(5):
-            await subscription.ack(await subscription.next())
+            subscription.ack(await subscription.next())
         async with asyncio.timeout(40):
             while True:
                 try:
