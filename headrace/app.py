@@ -34,6 +34,7 @@ from headrace.local.nats import NatsServer, NatsSettings, NatsUnavailable
 from kube import resources, spans
 from kube.clock import SystemClock
 from kube.egress import EgressSettings
+from kube.egress_rules import Rule
 from kube.errors import NotFound
 from kube.service import Service
 from kube.throttle import Throttle
@@ -43,13 +44,15 @@ DEFAULT_PORT = 6445
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `headrace up` was asked for. `port` None: the default one, 0: any free one."""
+    """What `headrace up` was asked for. `port` None: the default one, 0: any free one.
+    `egress_allow`: the only places that requests on behalf of users may go to; empty for all."""
 
     data_dir: Path
     port: int | None = None
     runtime: str = "auto"
     nats_server: Path | None = None
     log_level: str = "info"
+    egress_allow: tuple[Rule, ...] = ()
 
 
 class Application(Service):
@@ -84,7 +87,9 @@ class Application(Service):
             await self._install_kinds(api)
             kubelet = Kubelet(api.cluster, options.data_dir, runtime=options.runtime)
             api.set_node(kubelet)
-            egress = EgressSettings(own_ports=lambda: _ports(api.url, nats.url))
+            egress = EgressSettings(
+                own_ports=lambda: _ports(api.url, nats.url), allow=options.egress_allow
+            )
             engine = EngineRuntime(
                 api.cluster,
                 clock,

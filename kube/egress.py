@@ -3,7 +3,7 @@
 Refused by default: link-local addresses (cloud metadata), and headrace's own bus and API ports
 on this machine. Checked on the resolved address of every connection that is opened, also after a
 redirect, so a name that resolves differently the second time gains nothing. An allow list
-narrows it to the hosts that are named.
+narrows it to what `egress_rules` says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from kube.egress_rules import Address, Rule
+
 _METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
+# Networks of IPv6 whose last four bytes are an IPv4 address that something translates to.
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 
 
 class EgressDenied(OSError):
@@ -33,10 +37,10 @@ class EgressDenied(OSError):
 
 @dataclass(frozen=True, slots=True)
 class EgressSettings:
-    """`own_ports`: ports of this process on this machine. `allow`: hosts, empty for all."""
+    """`own_ports`: ports of this process on this machine. `allow`: empty for all."""
 
     own_ports: Callable[[], frozenset[int]] = frozenset
-    allow: frozenset[str] = frozenset()
+    allow: tuple[Rule, ...] = ()
 
 
 class Egress:
@@ -47,17 +51,16 @@ class Egress:
 
     def check(self, host: str, address: str, port: int) -> None:
         """Raises EgressDenied unless `host`, resolved to `address`, may be connected to."""
-        allow = self._settings.allow
-        if allow and host.lower().rstrip(".") not in allow:
-            raise EgressDenied(f"{host} is not in the list of allowed hosts")
         ip = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(ip, ipaddress.IPv6Address):
-            ip = ip.ipv4_mapped or ip.sixtofour or ip
-        if ip.is_link_local or ip.is_multicast or str(ip) in _METADATA:
-            raise EgressDenied(f"{host} is a link-local address")
-        own = ip.is_loopback or ip.is_unspecified or _is_local(str(ip))
-        if own and port in self._settings.own_ports():
-            raise EgressDenied(f"port {port} of this machine belongs to headrace itself")
+        for meant in (ip, _embedded(ip)):
+            if meant.is_link_local or meant.is_multicast or str(meant) in _METADATA:
+                raise EgressDenied(f"{host} is a link-local address")
+            own = meant.is_loopback or meant.is_unspecified or _is_local(str(meant))
+            if own and port in self._settings.own_ports():
+                raise EgressDenied(f"port {port} of this machine belongs to headrace itself")
+        allow = self._settings.allow
+        if allow and not any(rule.covers(host, _embedded(ip), port) for rule in allow):
+            raise EgressDenied(f"{host} is not in the list of allowed hosts")
 
     def connector(self, **tls: object) -> aiohttp.TCPConnector:
         """A connector for one session; every connection it opens was checked."""
@@ -143,6 +146,19 @@ class _CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _embedded(ip: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for, else the address itself."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip.ipv4_mapped or ip.sixtofour:
+        return ip.ipv4_mapped or ip.sixtofour or ip
+    if ip.teredo:
+        return ip.teredo[1]
+    if int(ip) > 1 and any(ip in network for network in _TRANSLATED):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
 
 
 def _is_local(address: str) -> bool:

@@ -14,6 +14,7 @@ import click
 
 from headrace.cli import printing
 from headrace.local import instance
+from kube import egress_rules
 
 RUNTIMES = click.Choice(["auto", "podman", "docker", "bubblewrap", "process"])
 PATIENCE = 60.0  # seconds that a detached start may take
@@ -24,6 +25,13 @@ PATIENCE = 60.0  # seconds that a detached start may take
 @click.option("--port", type=int, default=None, help="Port of the API server; 0 takes a free one.")
 @click.option("--runtime", type=RUNTIMES, default="auto", show_default=True, help="How pods run.")
 @click.option("--nats-server", type=click.Path(path_type=Path), help="nats-server to use.")
+@click.option(
+    "--egress-allow",
+    multiple=True,
+    envvar="HEADRACE_EGRESS_ALLOW",
+    metavar="HOST|NETWORK[:PORT]",
+    help="Where triggers and url sources may connect to, and nowhere else; may be repeated.",
+)
 @click.option("--detach", is_flag=True, help="Return when it is ready and leave it running.")
 @click.option("--log-level", default="info", show_default=True)
 def up(
@@ -31,10 +39,15 @@ def up(
     port: int | None,
     runtime: str,
     nats_server: Path | None,
+    egress_allow: tuple[str, ...],
     detach: bool,
     log_level: str,
 ) -> None:
     """Start a cluster on this machine: API, pods, NATS, events and workflows."""
+    try:
+        allowed = egress_rules.parse(egress_allow)
+    except egress_rules.BadRule as error:
+        raise click.BadParameter(str(error), param_hint="--egress-allow") from None
     folder = (data_dir or instance.default_data_dir()).absolute()
     instance.prepare(folder)
     if detach:
@@ -43,7 +56,7 @@ def up(
     from headrace import app
 
     options = app.Options(
-        data_dir=folder, port=port, runtime=runtime, nats_server=nats_server, log_level=log_level
+        folder, port, runtime, nats_server, log_level=log_level, egress_allow=allowed
     )
     with instance.locked(folder):
         asyncio.run(_serve(options))

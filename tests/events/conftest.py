@@ -36,9 +36,6 @@ def connection(server: NatsServer) -> jetstream.Connection:
     )
 
 
-# Otherwise the first look for a loop makes one that nobody closes, and a later test is blamed.
-asyncio.get_event_loop_policy().set_event_loop(None)
-
 CRDS = Path(__file__).parent.parent.parent / "crds/manifests"
 
 

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from kube import egress_rules
 from kube.egress import Egress, EgressDenied, EgressSettings
 
 
@@ -46,6 +47,12 @@ async def fetch(egress: Egress, url: str) -> str:
         "fd00:ec2::254",
         "100.100.100.200",
         "224.0.0.1",
+        "fe80::1%lo",
+        "2002:a9fe:a9fe::1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::169.254.169.254",
+        "::169.254.169.254",
+        "2001:0:7f00:1::5601:5601",
     ],
 )
 def test_metadata_and_link_local_addresses_are_refused(address: str) -> None:
@@ -57,12 +64,29 @@ async def test_another_port_of_this_machine_may_be_reached(port: int) -> None:
     assert await fetch(Egress(), f"http://127.0.0.1:{port}/") == "reached"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+        "0x7f.1",
+        "127.9.9.9",
+    ],
+)
 async def test_own_ports_are_refused_by_any_name(port: int, host: str) -> None:
     egress = Egress(EgressSettings(own_ports=lambda: frozenset({port})))
     with pytest.raises((aiohttp.ClientError, EgressDenied)) as refused:
         await fetch(egress, f"http://{host}:{port}/")
     assert "belongs to headrace" in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["2852039166", "0251.0376.0251.0376", "0xa9fea9fe"])
+async def test_an_address_in_an_odd_spelling_is_refused(host: str) -> None:
+    with pytest.raises((aiohttp.ClientError, EgressDenied)) as refused:
+        await fetch(Egress(), f"http://{host}/")
+    assert "link-local" in str(refused.value) or "canonical" in str(refused.value)
 
 
 async def test_a_redirect_is_checked_like_the_first_request(port: int) -> None:
@@ -72,8 +96,53 @@ async def test_a_redirect_is_checked_like_the_first_request(port: int) -> None:
 
 
 async def test_an_allow_list_names_hosts_and_holds_for_written_addresses(port: int) -> None:
-    egress = Egress(EgressSettings(allow=frozenset({"localhost"})))
+    egress = Egress(EgressSettings(allow=egress_rules.parse(["localhost"])))
     assert await fetch(egress, f"http://localhost:{port}/") == "reached"
     with pytest.raises((aiohttp.ClientError, EgressDenied)) as refused:
         await fetch(egress, f"http://127.0.0.1:{port}/")
     assert "not in the list" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "host", "address", "port", "covered"),
+    [
+        ("api.example.com", "API.example.com.", "192.0.2.1", 443, True),
+        ("api.example.com", "api.example.com.evil.org", "192.0.2.1", 443, False),
+        ("*.example.com", "a.b.example.com", "192.0.2.1", 443, True),
+        ("*.example.com", "example.com", "192.0.2.1", 443, False),
+        ("*.example.com", "badexample.com", "192.0.2.1", 443, False),
+        ("10.0.0.0/8", "db", "10.1.2.3", 5432, True),
+        ("10.0.0.0/8", "db", "11.1.2.3", 5432, False),
+        ("10.0.0.0/8", "db", "::ffff:10.1.2.3", 5432, True),
+        ("192.0.2.7", "192.0.2.7", "192.0.2.7", 1, True),
+        ("db:5432", "db", "10.1.2.3", 5432, True),
+        ("db:5432", "db", "10.1.2.3", 5433, False),
+        ("2001:db8::/32", "six", "2001:db8::1", 443, True),
+        ("[2001:db8::1]:443", "six", "2001:db8::1", 443, True),
+        ("[2001:db8::1]:443", "six", "2001:db8::1", 444, False),
+    ],
+)
+def test_what_an_entry_of_the_allow_list_covers(
+    entry: str, host: str, address: str, port: int, covered: bool
+) -> None:
+    egress = Egress(EgressSettings(allow=egress_rules.parse(["other.example, ", entry])))
+    if covered:
+        egress.check(host, address, port)
+    else:
+        with pytest.raises(EgressDenied, match="not in the list"):
+            egress.check(host, address, port)
+
+
+def test_an_allow_list_cannot_open_what_is_always_refused() -> None:
+    egress = Egress(EgressSettings(allow=egress_rules.parse(["169.254.169.254", "0.0.0.0/0"])))
+    with pytest.raises(EgressDenied, match="link-local"):
+        egress.check("169.254.169.254", "169.254.169.254", 80)
+
+
+@pytest.mark.parametrize(
+    "entry", ["http://a.example", "10.0.0.0/40", "1.2.3", "a b", "db:", "db:0", "[::1", "*", "-a"]
+)
+def test_an_entry_that_is_none_is_shown(entry: str) -> None:
+    with pytest.raises(egress_rules.BadRule) as caught:
+        egress_rules.parse([entry])
+    assert entry in str(caught.value)

@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from events.triggers import kafka_producer, registry
 from events.triggers.clients import ClientPool
 from events.triggers.contract import FiringContext, TriggerFailed
+from kube import egress_rules
 from kube.egress import EgressSettings
 from tests import ports
 from tests.events.sources.kafka_server import PASSWORD, USER, Kafka, kafka
@@ -170,7 +171,7 @@ async def test_a_topic_that_can_be_none_is_permanent(broker: Kafka) -> None:
 
 async def test_a_broker_the_cluster_names_is_checked_too(broker: Kafka) -> None:
     # Reached by another name than the one the cluster gives, which is not in the allow list.
-    allowed = EgressSettings(allow=frozenset({"localhost"}))
+    allowed = EgressSettings(allow=egress_rules.parse(["localhost"]))
     name = await topic(broker)
     given = spec(broker, name, url=f"localhost:{broker.port}")
     with pytest.raises(TriggerFailed, match=r"127\.0\.0\.1 is not in the list of allowed"):
