@@ -19,10 +19,13 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from kube.egress_rules import Address, Rule
+from kube.name_lookups import NameLookups
 
-_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
+_METADATA = frozenset({"fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16"})
 # Networks of IPv6 whose last four bytes are an IPv4 address that something translates to.
-_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+_TRANSLATED = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96"))
+)
 
 
 class EgressDenied(OSError):
@@ -48,6 +51,7 @@ class Egress:
 
     def __init__(self, settings: EgressSettings | None = None) -> None:
         self._settings = settings or EgressSettings()
+        self._names = NameLookups()
 
     def check(self, host: str, address: str, port: int) -> None:
         """Raises EgressDenied unless `host`, resolved to `address`, may be connected to."""
@@ -64,7 +68,7 @@ class Egress:
 
     def connector(self, **tls: object) -> aiohttp.TCPConnector:
         """A connector for one session; every connection it opens was checked."""
-        resolver = _CheckedResolver(self)
+        resolver = _CheckedResolver(self, self._names)
 
         def opened(info: tuple[object, ...]) -> socket.socket:
             # Addresses written as such skip the resolver; every connection passes here.
@@ -86,7 +90,7 @@ class Egress:
 
         Raises EgressDenied, OSError.
         """
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await self._names.addresses(host, port)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             self.check(host, address, port)
@@ -117,8 +121,9 @@ class Egress:
 
 
 class _CheckedResolver(AbstractResolver):
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, names: NameLookups) -> None:
         self._egress = egress
+        self._lookups = names
         self.names: dict[str, str] = {}
         """Address -> the host it was resolved for, of this session."""
 
@@ -126,8 +131,7 @@ class _CheckedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Addresses of `host`, all checked."""
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        found = await self._lookups.addresses(host, port, family)
         results: list[ResolveResult] = []
         for kind, _, protocol, _, address in found:
             self._egress.check(host, str(address[0]), port)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from kube import answers
 from kube.cluster import (
@@ -28,9 +29,9 @@ from kube.cluster import (
     WatchEvent,
 )
 from kube.credentials import Credentials
-from kube.errors import Gone, KubeError, NotFound, Transient
+from kube.errors import BadRequest, Gone, KubeError, NotFound, Transient
 from kube.kubeconfig import Access, load
-from kube.resources import Resource
+from kube.resources import PODS, Resource
 
 PAGE = 500
 WATCH_SECONDS = 290
@@ -173,10 +174,12 @@ class HttpCluster:
             return self._parent.session()
         if self._session is None or self._session.closed:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._access.tls or False)
-            self._session = aiohttp.ClientSession(
-                self._access.server, connector=connector, read_bufsize=2**18
-            )
+            self._session = aiohttp.ClientSession(connector=connector, read_bufsize=2**18)
         return self._session
+
+    def url(self, path: str) -> URL:
+        """Where `path`, quoted already, is; nothing in it is resolved or quoted again."""
+        return URL(self._access.server.rstrip("/") + path, encoded=True)
 
     async def headers(self) -> dict[str, str]:
         """The headers that every request carries."""
@@ -197,7 +200,7 @@ class HttpCluster:
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
         """One object."""
-        return _object(await self.request("GET", resource.path(namespace, name)))
+        return _object(await self.request("GET", _place(resource, namespace, name)))
 
     async def list(
         self, resource: Resource, namespace: str | None = None, selector: Selector = EVERYTHING
@@ -261,7 +264,7 @@ class HttpCluster:
         self, resource: Resource, namespace: str | None, body: Object, *, subresource: str = ""
     ) -> Object:
         """Replace."""
-        path = resource.path(namespace, body["metadata"]["name"], subresource)
+        path = _place(resource, namespace, body["metadata"]["name"], subresource)
         return _object(await self.request("PUT", path, body=body))
 
     async def patch(
@@ -276,7 +279,7 @@ class HttpCluster:
         params = {"fieldManager": options.field_manager}
         if options.type is PatchType.APPLY and options.force:
             params["force"] = "true"
-        path = resource.path(namespace, name, options.subresource)
+        path = _place(resource, namespace, name, options.subresource)
         return _object(
             await self.request("PATCH", path, params=params, body=body, content_type=options.type)
         )
@@ -297,19 +300,27 @@ class HttpCluster:
             body["preconditions"] = {"uid": uid}
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
-        return _object(await self.request("DELETE", resource.path(namespace, name), body=body))
+        path = _place(resource, namespace, name)
+        return _object(await self.request("DELETE", path, body=body))
 
     async def log_lines(
         self, namespace: str, pod: str, params: dict[str, str]
     ) -> AsyncIterator[str]:
         """A container's log, line by line; `params` as of the `log` sub-resource."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        path = _place(PODS, namespace, pod, "log")
         async with self._open("GET", path, params, None, {}, timeout) as answer:
             if answer.status >= 400:
                 raise answers.error_of(answer.status, await answer.read(), answer.headers)
             async for line in _lines(answer):
                 yield line.decode(errors="replace")
+
+
+def _place(resource: Resource, namespace: str | None, name: str, subresource: str = "") -> str:
+    """The path of one object; never that of all of them. Raises BadRequest."""
+    if not name or (resource.namespaced and not namespace):
+        raise BadRequest(f"a {resource.kind} is addressed by its name and namespace")
+    return resource.path(namespace, name, subresource)
 
 
 class _Opened:
@@ -326,7 +337,7 @@ class _Opened:
         try:
             self._answer = await cluster.session().request(
                 method,
-                path,
+                cluster.url(path),
                 params=params,
                 data=data,
                 headers={**await cluster.headers(), **headers},

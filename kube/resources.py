@@ -6,6 +6,9 @@ Objects themselves stay plain JSON dicts: no typed model sits in a hot path.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
+
+from kube.errors import BadRequest
 
 ARGO_GROUP = "argoproj.io"
 
@@ -26,8 +29,11 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
-        """The REST path. `namespace=None` addresses all namespaces of a namespaced resource."""
-        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        """The REST path, quoted. `namespace=None`: all namespaces of a namespaced resource.
+
+        Raises BadRequest for a part that would lead elsewhere: names come from what users write.
+        """
+        parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         if namespace and self.namespaced:
             parts += ["namespaces", namespace]
         parts.append(self.plural)
@@ -35,7 +41,14 @@ class Resource:
             parts.append(name)
         if subresource:
             parts.append(subresource)
-        return "/".join(parts)
+        return "/".join(["", *map(_segment, parts)])
+
+
+def _segment(text: str) -> str:
+    """`text` as one part of a path, by the rule of the Kubernetes API for such names."""
+    if text in ("", ".", "..") or "/" in text or "%" in text:
+        raise BadRequest(f"{text!r} cannot be part of an object's address")
+    return quote(text, safe="")
 
 
 def _core(plural: str, kind: str, *, namespaced: bool = True) -> Resource:

@@ -10,11 +10,34 @@ from __future__ import annotations
 
 import abc
 import asyncio
-import contextlib
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
+
+_Answer = TypeVar("_Answer")
+_PATIENCE = 10.0
+"""Seconds until a task that still runs is cancelled again: its own clean-up takes less."""
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancel `task` and wait for it, whatever it comes to.
+
+    More than once where it must be: until Python 3.12 `asyncio.wait_for`, which client libraries
+    are full of, loses a cancellation that comes together with the answer it waits for.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_PATIENCE)
+
+
+async def answered(answer: Awaitable[_Answer]) -> _Answer:
+    """`answer`; raises the cancellation that came with it and was lost on the way (see `end`)."""
+    found = await answer
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return found
 
 
 class Service(abc.ABC):
@@ -70,10 +93,9 @@ class Service(abc.ABC):
         task = self._task
         if task is None:
             return
-        if not task.done():
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+        await end(task)
+        if not task.cancelled():
+            task.exception()  # looked at: `wait` and `start` have raised it
 
     async def _main(self) -> None:
         try:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -52,6 +56,8 @@ async def fetch(egress: Egress, url: str) -> str:
         "64:ff9b::a9fe:a9fe",
         "64:ff9b:1::169.254.169.254",
         "::169.254.169.254",
+        "::ffff:0:169.254.169.254",
+        "fd20:ce::254",
         "2001:0:7f00:1::5601:5601",
     ],
 )
@@ -146,3 +152,30 @@ def test_an_entry_that_is_none_is_shown(entry: str) -> None:
     with pytest.raises(egress_rules.BadRule) as caught:
         egress_rules.parse([entry])
     assert entry in str(caught.value)
+
+
+async def test_names_whose_server_is_silent_hold_up_nobody_else(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent, asked = threading.Event(), []
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any) -> Any:
+        if host.endswith(".silent.example"):
+            asked.append(host)
+            silent.wait(30)
+        return real("127.0.0.1" if host.endswith(".example") else host, *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    egress = Egress()
+    waiting = [
+        asyncio.create_task(egress.addresses(f"{n % 8}.silent.example", port)) for n in range(24)
+    ]
+    async with asyncio.timeout(20):
+        while len(asked) < 8:
+            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(lambda: "a thread is free") == "a thread is free"
+        assert await fetch(egress, f"http://quick.example:{port}/") == "reached"
+    silent.set()
+    assert all(found == ["127.0.0.1"] for found in await asyncio.gather(*waiting))
+    assert len(asked) == 8  # one look-up for each name, whoever asks

@@ -13,7 +13,7 @@ from aiohttp import web
 from kube import errors
 from kube.http import HttpCluster, Patience
 from kube.kubeconfig import Access
-from kube.resources import CONFIGMAPS
+from kube.resources import CONFIGMAPS, Resource
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUICK = Patience(request=5, total=3, first_wait=0.01, most_wait=0.05)
@@ -166,3 +166,64 @@ async def test_warnings_reach_the_user() -> None:
     async with serving(handler, on_warning=told.append) as cluster:
         await cluster.create(CONFIGMAPS, "d", item("a"))
     assert told == ['unknown field "x"']
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"),
+    [
+        ("tenant", "../../kube-system/secrets/admin"),
+        ("tenant", "a/status"),
+        ("tenant", ".."),
+        ("tenant", "%2e%2e"),
+        ("tenant", ""),
+        ("../other", "a"),
+        ("", "a"),
+        (None, "a"),
+    ],
+)
+async def test_a_name_never_leads_elsewhere(namespace: str | None, name: str) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        raise AssertionError("the server was asked")
+
+    async with serving(handler) as cluster:
+        for act in (cluster.get, cluster.delete):
+            with pytest.raises(errors.BadRequest):
+                await act(CONFIGMAPS, namespace, name)
+        with pytest.raises(errors.BadRequest):
+            await cluster.patch(CONFIGMAPS, namespace, name, {})
+
+
+async def test_a_name_goes_out_as_it_is() -> None:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.raw_path)
+        return answer(item("a"))
+
+    odd = Resource("x.example", "v1", "things", "Thing", namespaced=False)
+    async with serving(handler) as cluster:
+        await cluster.get(CONFIGMAPS, "d", "a?x=1#y ä")
+        await cluster.get(odd, None, "system:node")
+        await cluster.patch(odd, None, "a", {})
+        with pytest.raises(errors.BadRequest):
+            await cluster.list(Resource("", "v1", "pods/x/binding", "Pod"), "d")
+    assert asked == [
+        "/api/v1/namespaces/d/configmaps/a%3Fx%3D1%23y%20%C3%A4",
+        "/apis/x.example/v1/things/system%3Anode",
+        "/apis/x.example/v1/things/a?fieldManager=headrace",
+    ]
+
+
+async def test_a_server_below_a_path_is_asked_there() -> None:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.raw_path)
+        return answer(item("a"))
+
+    async with serving(handler) as cluster:
+        server = f"{cluster._access.server}/k8s/clusters/c-1/"
+        below = HttpCluster(Access(server=server), patience=QUICK)
+        await below.get(CONFIGMAPS, "d", "a")
+        await below.close()
+    assert asked == ["/k8s/clusters/c-1/api/v1/namespaces/d/configmaps/a"]

@@ -32,7 +32,8 @@ def document(kinds: Kinds, group: str, version: str) -> dict[str, Any] | None:
     for kind in found:
         name = _name(kind)
         schemas[name] = _schema(kind)
-        paths[kind.resource.path("{namespace}")] = _operations(kind, name)
+        path = kind.resource.path("NAMESPACE").replace("/NAMESPACE/", "/{namespace}/")
+        paths[path] = _operations(kind, name)
     waiting = list(schemas.values())
     while waiting:
         for reference in _references(waiting.pop()):
