@@ -22,7 +22,10 @@ class BadValue(ValueError):
 def from_json(schema: Any, value: Any) -> bytes:
     """`value` in binary. Raises BadValue."""
     writer = _Writer()
-    writer.write(schema, value, "", "value")
+    try:
+        writer.write(schema, value, "", "value")
+    except (AttributeError, KeyError, TypeError):
+        raise BadValue("value: the schema is no Avro schema") from None
     return b"".join(writer.parts)
 
 

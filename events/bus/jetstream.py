@@ -35,7 +35,7 @@ from events.bus.contract import (
 from events.bus.jetstream_publish import Publisher
 from events.bus.jetstream_table import JetStreamTable
 from events.bus.nats_link import LinkDown, Login, NatsLink
-from kube.service import Service
+from kube.service import Service, answered
 
 _WINDOW = 256
 _MIN_SERVER = (2, 12)
@@ -106,6 +106,7 @@ class JetStreamBus(Service):
         self._timing = timing or Timing()
         self._client = Client()
         self._context: JetStreamContext = self._client.jetstream(timeout=5)
+        self._managing = asyncio.Event()
         self._link = NatsLink(connection.login)
         self._link.on_connect.append(self._on_link)
         self._publisher = Publisher(
@@ -160,6 +161,7 @@ class JetStreamBus(Service):
             config.opt_start_time = moment.isoformat().replace("+00:00", "Z")  # type: ignore[assignment]  # the server wants text
         if stretch.subjects:
             config.filter_subjects = list(stretch.subjects)
+        await self._reconnected()
         async for raw in jetstream_read.read(self._context, self.stream, config):
             found = wire.delivered(raw.subject, raw.reply, raw.headers or {}, raw.data)
             if stretch.last is not None and found.sequence > stretch.last:
@@ -182,8 +184,9 @@ class JetStreamBus(Service):
 
     async def floor(self, durable: str) -> int:
         """See `Bus.floor`."""
+        await self._reconnected()
         try:
-            info = await self._context.consumer_info(self.stream, durable)
+            info = await answered(self._context.consumer_info(self.stream, durable))
         except NotFoundError:
             return 0
         except (*wire.TRANSIENT, nats.errors.Error) as error:
@@ -194,8 +197,10 @@ class JetStreamBus(Service):
 
     async def last(self) -> int:
         """See `Bus.last`."""
+        await self._reconnected()
         try:
-            return int((await self._context.stream_info(self.stream)).state.last_seq)
+            info = await answered(self._context.stream_info(self.stream))
+            return int(info.state.last_seq)
         except (*wire.TRANSIENT, nats.errors.Error) as error:
             raise wire.from_foreign(error) from error
 
@@ -220,7 +225,10 @@ class JetStreamBus(Service):
                     ping_interval=10,
                     pending_size=0,  # refuse while disconnected: the publisher retries itself
                     error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnect,
+                    reconnected_cb=self._on_reconnect,
                 )
+            self._managing.set()
         except (TimeoutError, OSError, nats.errors.Error) as error:
             raise BusUnavailable(f"no NATS server at {_shown(self._connection.url)}") from error
         version = self._client.connected_server_version
@@ -229,6 +237,16 @@ class JetStreamBus(Service):
                 f"NATS server {version.major}.{version.minor} is too old: 2.12 is needed"
             )
 
+    async def _reconnected(self) -> None:
+        """Until the connection for reading and managing is there again; the link may be sooner.
+
+        Raises BusUnavailable when it takes longer than a publish may."""
+        try:
+            async with asyncio.timeout(self._timing.publish):
+                await self._managing.wait()
+        except TimeoutError:
+            raise BusUnavailable("the bus is not connected") from None
+
     async def _start_link(self) -> None:
         try:
             await self._link.start(timeout=20.0)
@@ -236,6 +254,12 @@ class JetStreamBus(Service):
             shown = _shown(self._connection.url)
             raise BusUnavailable(f"no NATS server at {shown}") from None
         self.spawn(self._link.wait(), "link")
+
+    async def _on_disconnect(self) -> None:
+        self._managing.clear()
+
+    async def _on_reconnect(self) -> None:
+        self._managing.set()
 
     async def _on_error(self, error: Exception) -> None:
         self.log.warning("bus_connection", error=type(error).__name__)
@@ -262,10 +286,10 @@ class JetStreamBus(Service):
         while True:
             try:
                 try:
-                    await self._context.stream_info(self.stream)
-                    await self._context.update_stream(config)
+                    await answered(self._context.stream_info(self.stream))
+                    await answered(self._context.update_stream(config))
                 except NotFoundError:
-                    await self._context.add_stream(config)
+                    await answered(self._context.add_stream(config))
                 return
             except wire.TRANSIENT as error:
                 self.log.warning("stream_retry", error=type(error).__name__)
@@ -286,8 +310,8 @@ class JetStreamBus(Service):
 
     async def _purge(self) -> None:
         """Drop what is over the limits and dealt with by everybody."""
-        state = (await self._context.stream_info(self.stream)).state
-        consumers = await self._context.consumers_info(self.stream)
+        state = (await answered(self._context.stream_info(self.stream))).state
+        consumers = await answered(self._context.consumers_info(self.stream))
         floors = [
             c.ack_floor.stream_seq for c in consumers if c.ack_floor and c.config.durable_name
         ]
@@ -302,7 +326,7 @@ class JetStreamBus(Service):
             below = max(below, await self._first_since(limits.max_age, state.last_seq + 1))
         below = min([below, *(floor + 1 for floor in floors)])
         if below > state.first_seq:
-            await self._context.purge_stream(self.stream, seq=below)
+            await answered(self._context.purge_stream(self.stream, seq=below))
             self.log.info("events_purged", below=below)
 
     async def _first_since(self, age: float, default: int) -> int:
@@ -333,17 +357,18 @@ class JetStreamSubscription:
             max_ack_pending=4 * _WINDOW,
             filter_subjects=list(self._subjects) or None,
         )
+        await bus._reconnected()
         if self._newest:  # it was deleted under us: go on where we were, not at what is new
             config.deliver_policy = js_api.DeliverPolicy.BY_START_SEQUENCE
             config.opt_start_seq = self._newest
         try:
             try:
-                known = await bus._context.consumer_info(bus.stream, self._durable)
+                known = await answered(bus._context.consumer_info(bus.stream, self._durable))
                 config.deliver_policy = known.config.deliver_policy
                 config.opt_start_seq = known.config.opt_start_seq
             except NotFoundError:
                 pass
-            await bus._context.add_consumer(bus.stream, config)
+            await answered(bus._context.add_consumer(bus.stream, config))
         except (*wire.TRANSIENT, nats.errors.Error) as error:
             raise wire.from_foreign(error) from error
         if self._pull is not None:

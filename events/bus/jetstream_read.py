@@ -13,6 +13,7 @@ from nats.js import api as js_api
 
 from events.bus import jetstream_wire as wire
 from events.bus.contract import BusUnavailable
+from kube.service import answered
 
 _PAGE = 256
 _WAIT = 5.0
@@ -30,7 +31,7 @@ async def read(
     config.mem_storage = True
     client = context._nc
     try:
-        info = await context.add_consumer(stream, config)
+        info = await answered(context.add_consumer(stream, config))
     except (*wire.TRANSIENT, nats.errors.Error) as error:
         raise wire.from_foreign(error) from error
     inbox = client.new_inbox()
@@ -43,7 +44,7 @@ async def read(
             request = {"batch": page, "no_wait": True}
             await client.publish(subject, msgspec.json.encode(request), inbox)
             while page > 0:
-                message = await subscription.next_msg(2 * _WAIT)
+                message = await answered(subscription.next_msg(2 * _WAIT))
                 if message.headers and "Status" in message.headers and not message.data:
                     left = 0
                     break

@@ -23,6 +23,7 @@ from events.bus import jetstream_read
 from events.bus import jetstream_wire as wire
 from events.bus.contract import BusError, BusUnavailable, Fenced
 from events.bus.nats_link import NatsLink
+from kube.service import answered
 
 _BATCH_MESSAGES = 500
 _TOMBSTONE_SECONDS = 60
@@ -117,9 +118,9 @@ class JetStreamTable:
         while True:
             try:
                 try:
-                    info = await self._context.stream_info(self.stream)
+                    info = await answered(self._context.stream_info(self.stream))
                 except NotFoundError:
-                    info = await self._context.add_stream(config)
+                    info = await answered(self._context.add_stream(config))
                 self._last = info.state.last_seq
                 return
             except nats.errors.Error as error:
@@ -199,11 +200,11 @@ class JetStreamTable:
 
     async def _after_surprise(self, identity: str) -> None:
         """The sequence moved: either our unanswered attempt was stored, or we lost the table."""
-        info = await self._context.stream_info(self.stream)
+        info = await answered(self._context.stream_info(self.stream))
         newest = info.state.last_seq
         if newest:
             try:
-                message = await self._context.get_msg(self.stream, newest)
+                message = await answered(self._context.get_msg(self.stream, newest))
             except NotFoundError:
                 message = None
             if message and (message.headers or {}).get(_COMMIT_HEADER) == identity:

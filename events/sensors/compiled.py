@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import crds.sensor
+from crds import decode
+from crds.shape import Shape
 from events.sensors.retrying import RetryPolicy, RetryPolicyError, policy
 from events.triggers import registry
 from lang import cron, govaluate
@@ -58,7 +61,8 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """One Sensor. `problems` are messages that begin with a field path."""
+    """One Sensor. `problems` are messages that begin with a field path; `halts`: it fires no more
+    after a round that failed."""
 
     namespace: str
     name: str
@@ -70,6 +74,7 @@ class Sensor:
     triggers: dict[str, Trigger]
     problems: tuple[str, ...] = field(default=())
     dependency_problems: tuple[str, ...] = field(default=())
+    halts: bool = False
 
 
 _UNITS = {"Second": 1.0, "Minute": 60.0, "Hour": 3600.0, "": 1.0}
@@ -83,12 +88,13 @@ def compile_sensor(obj: Mapping[str, Any]) -> Sensor:
     dependencies = _dependencies(spec, dependency_problems)
     problems: list[str] = []
     triggers: dict[str, Trigger] = {}
-    entries = spec.get("triggers") or ()
+    entries = _entries(spec, "triggers")
     if not entries:
         problems.append("spec.triggers: at least one trigger is required")
     for position, entry in enumerate(entries):
         path = f"spec.triggers[{position}]"
         try:
+            _check_types(entry, crds.sensor.Trigger, path)
             trigger = _trigger(entry or {}, path, dependencies)
         except _Problem as problem:
             problems.append(str(problem))
@@ -108,6 +114,7 @@ def compile_sensor(obj: Mapping[str, Any]) -> Sensor:
         triggers,
         tuple(problems),
         tuple(dependency_problems),
+        spec.get("errorOnFailedRound") is True,
     )
 
 
@@ -123,13 +130,31 @@ class _Problem(Exception):
     """`str` is a message that begins with the field's path."""
 
 
+def _entries(spec: Any, field: str) -> list[Any]:
+    """The list `field` of `spec`; empty when it is none."""
+    found = spec.get(field) if isinstance(spec, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _check_types(entry: Any, kind: type[Shape], path: str) -> None:
+    """Raises _Problem for a value that its field does not take: all below relies on the types."""
+    wrong, _ = decode.inspect(entry, kind)
+    if wrong:
+        raise _Problem(f"{path}.{wrong[0]}" if wrong[0].path else f"{path}: {wrong[0].message}")
+
+
 def _dependencies(spec: Mapping[str, Any], problems: list[str]) -> dict[str, Dependency]:
     found: dict[str, Dependency] = {}
-    entries = spec.get("dependencies") or ()
+    entries = _entries(spec, "dependencies")
     if not entries:
         problems.append("spec.dependencies: at least one dependency is required")
     for position, entry in enumerate(entries):
         path = f"spec.dependencies[{position}]"
+        try:
+            _check_types(entry, crds.sensor.EventDependency, path)
+        except _Problem as problem:
+            problems.append(str(problem))
+            continue
         entry = entry or {}
         name = str(entry.get("name") or "")
         missing = [f for f in ("name", "eventSourceName", "eventName") if not entry.get(f)]

@@ -15,7 +15,7 @@ from events.sensors.dispatcher import Dispatcher
 from events.triggers.contract import TriggerServices
 from kube.cluster import Cluster, Object
 from kube.resources import SENSORS
-from kube.service import Service
+from kube.service import Service, end
 
 _RESTART = 1.0
 _KEEP = 7 * 24 * 3600.0
@@ -89,8 +89,7 @@ class SensorController(Service):
             task = self._tasks.get(key)
             self._dispatchers.pop(key, None)
             if task is not None:
-                task.cancel()
-                await asyncio.wait({task}, timeout=10.0)
+                await end(task)
                 if self._tasks[key] is task:
                     del self._tasks[key]
             self._start_dispatcher(key)
@@ -111,7 +110,10 @@ class SensorController(Service):
             bus = self._buses.current(*key)
             if bus is None:
                 return
-            dispatcher = Dispatcher(bus, self._services, f"{key[0]}.{key[1]}", ttl=_KEEP)
+            name = f"{key[0]}.{key[1]}"
+            dispatcher = Dispatcher(
+                bus, self._services, name, ttl=_KEEP, on_rounds=self._rounds_changed
+            )
             for sensor in self._sensors.values():
                 if (sensor.namespace, sensor.bus) == key:
                     dispatcher.put(sensor)
@@ -130,6 +132,11 @@ class SensorController(Service):
             finally:
                 await asyncio.shield(dispatcher.stop())
             await asyncio.sleep(_RESTART)
+
+    def _rounds_changed(self, namespace: str, name: str) -> None:
+        sensor = self._sensors.get((namespace, name))
+        if sensor is not None and sensor.halts:
+            self.spawn(self._report((namespace, name)), "rounds")
 
     async def _report(self, key: tuple[str, str]) -> None:
         sensor, obj = self._sensors.get(key), self._objects.get(key)
@@ -153,7 +160,19 @@ class SensorController(Service):
             if bus_problem
             else _finding("Deployed", "InvalidSpec", dependencies or triggers),
         ]
+        if sensor.halts:
+            conditions.append(_rounds(sensor, self._dispatchers.get(bus_key)))
         await self._status.write(obj, conditions, self._services.clock.now())
+
+
+def _rounds(sensor: Sensor, dispatcher: Dispatcher | None) -> Condition:
+    """Whether a Sensor with `errorOnFailedRound` still fires."""
+    failure = dispatcher.failed_round(sensor) if dispatcher is not None else None
+    if failure is None:
+        return _finding("RoundsSucceeded", "", "")
+    what = f"trigger {failure.trigger!r} failed: {failure.reason}"
+    way_out = "no trigger fires until it is redriven (headrace events redrive) or the Sensor edited"
+    return _finding("RoundsSucceeded", "RoundFailed", f"{what}; {way_out}")
 
 
 def _joined(found: Iterable[str], checked: Iterable[str]) -> str:

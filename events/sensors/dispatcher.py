@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from events import cloudevent
@@ -24,12 +23,15 @@ from events.ledger.records import Arrived, Firing, Outcome, State
 from events.sensors.arrival import Arrival
 from events.sensors.compiled import Dependency, Sensor, Trigger
 from events.sensors.firings import Firings
-from events.sensors.joins import JoinId, Joins
+from events.sensors.joins import Joins
+from events.sensors.rounds import Failure
+from events.sensors.waiting import Waiting
 from events.triggers.contract import TriggerServices
 from kube import crashpoints
 from kube.service import Service
 
 _PROGRESS_SECONDS = 4.0
+_SLOW_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -54,9 +56,18 @@ class _Decision:
 
 
 class Dispatcher(Service):
-    """See the module. `ttl`: seconds for which settled outcomes are kept."""
+    """See the module. `ttl`: seconds for which settled outcomes are kept. `on_rounds` is called
+    with the Sensor whose rounds may have failed, or work again."""
 
-    def __init__(self, bus: Bus, services: TriggerServices, name: str, *, ttl: float) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        services: TriggerServices,
+        name: str,
+        *,
+        ttl: float,
+        on_rounds: Callable[[str, str], None] = lambda _namespace, _name: None,
+    ) -> None:
         super().__init__(f"events.sensors.{name}")
         self._bus = bus
         self._services = services
@@ -65,14 +76,16 @@ class Dispatcher(Service):
         self._joins = Joins()
         self._counting = Counting(name.replace(".", "/", 1), self._held)
         self._firings = Firings(self._table, services, self._find, self._counting, ttl)
+        self._firings.rounds.on_change = on_rounds
         self._sensors: dict[tuple[str, str], Sensor] = {}
+        self._waiting = Waiting(self._joins, self._table, self._sensors, services.clock, ttl)
+        self._waiting.settled = self._counting.settled
         self._index: dict[tuple[str, str, str], dict[tuple[str, str], list[Dependency]]] = {}
         self._inflight: dict[int, _Ticket] = {}
         # Whatever is not newer may have been here before, even where the bus does not know: a
         # server that was killed gives again what was acknowledged.
         self._newest = 0
         self._subscription: Subscription | None = None
-        self._resets_changed = asyncio.Event()
 
     async def run(self) -> None:
         """Load what waits, then take events until stopped."""
@@ -82,11 +95,12 @@ class Dispatcher(Service):
         self.mark_started()
         self._counting.begin(self._held() + sum(len(firing.events) for firing in pending))
         try:
-            await self._drop_orphans()
+            await self._waiting.drop_orphans()
             for firing in pending:
-                self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
+                self._start(self._firings.run(firing, persisted=True), "firing")
             self.spawn(self._report_progress(), "progress")
-            self.spawn(self._reset_conditions(), "resets")
+            self.spawn(self._write_down_slow(), "slow")
+            self.spawn(self._waiting.reset_conditions(), "resets")
             while True:
                 await self._take(await self._subscription.next())
         finally:
@@ -97,7 +111,7 @@ class Dispatcher(Service):
     def _held(self) -> int:
         """Units of the books that are in our hands."""
         joined = sum(map(len, self._joins.waiting.values()))
-        return joined + sum(self._firings.active.values())
+        return joined + self._firings.held()
 
     @property
     def serving(self) -> bool:
@@ -111,19 +125,28 @@ class Dispatcher(Service):
         key = (sensor.namespace, sensor.name)
         self._unindex(key)
         self._sensors[key] = sensor
+        self._firings.rounds.edited(sensor)
         for dependency in sensor.dependencies.values():
             place = (sensor.namespace, dependency.source, dependency.event)
             self._index.setdefault(place, {}).setdefault(key, []).append(dependency)
-        self._resets_changed.set()
+        self._waiting.resets_changed.set()
         if self._subscription is not None:
-            self.spawn(self._drop_orphans(), "orphans")
+            self.spawn(self._waiting.drop_orphans(), "orphans")
 
     def drop(self, namespace: str, name: str) -> None:
         """A Sensor is gone (or uses another bus now)."""
         key = (namespace, name)
         self._unindex(key)
-        if self._sensors.pop(key, None) is not None and self._subscription is not None:
-            self.spawn(self._drop_orphans(), "orphans")
+        gone = self._sensors.pop(key, None)
+        if gone is None:
+            return
+        self._firings.rounds.edited(gone)
+        if self._subscription is not None:
+            self.spawn(self._waiting.drop_orphans(), "orphans")
+
+    def failed_round(self, sensor: Sensor) -> Failure | None:
+        """The round for which `sensor` fires no more."""
+        return self._firings.rounds.failure(sensor)
 
     def _unindex(self, key: tuple[str, str]) -> None:
         known = self._sensors.get(key)
@@ -188,7 +211,8 @@ class Dispatcher(Service):
                 }
                 await self._table.commit(changes)
                 self._counting.received(len(firing.events))
-                self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
+                self._firings.rounds.redriven(firing)
+                self._start(self._firings.run(firing, persisted=True, redriven=True), "firing")
         self._settled(ticket)
 
     async def _undecodable(self, ticket: _Ticket, why: str) -> None:
@@ -257,7 +281,7 @@ class Dispatcher(Service):
                 self._join(decision, sensor, trigger, (dependency.name, arrived))
             elif trigger.condition.eval({dependency.name}):
                 firing = self._firing(sensor, trigger, {dependency.name: arrived})
-                if firing.key not in self._firings.active:
+                if not self._firings.runs(firing.key):
                     decision.units += 1
                     decision.direct.append(firing)
 
@@ -329,7 +353,7 @@ class Dispatcher(Service):
         left_out = [outcome.sensor for outcome in decision.filtered]
         self._counting.settled(State.FILTERED, *left_out, *decision.superseded)
         for firing in decision.written:
-            self._start(self._firings.run(firing, lambda: None, persisted=True), "firing")
+            self._start(self._firings.run(firing, persisted=True), "firing")
         self._settled(ticket)
 
     def _settled(self, ticket: _Ticket) -> None:
@@ -349,76 +373,11 @@ class Dispatcher(Service):
     async def _load(self) -> list[Firing]:
         async for key, value in self._table.scan("join.>"):
             self._joins.load(key, records.decode_arrived(value))
+        if any(sensor.halts for sensor in self._sensors.values()):
+            async for _, value in self._table.scan("dead.>"):
+                dead = records.decode_firing(value)
+                self._firings.rounds.failed(dead, self._find(dead.namespace, dead.sensor))
         return [records.decode_firing(value) async for _, value in self._table.scan("fire.>")]
-
-    async def _drop_orphans(self) -> None:
-        """Forget what waits for a trigger or dependency that is no more."""
-        by_uid = {sensor.uid: sensor for sensor in self._sensors.values()}
-        for join, waiting in list(self._joins.waiting.items()):
-            sensor = by_uid.get(join[0])
-            trigger = sensor.triggers.get(join[1]) if sensor else None
-            names = trigger.names if trigger is not None and trigger.joins else frozenset()
-            gone = [name for name in waiting if name not in names]
-            if gone:
-                await self._forget(join, gone, "the sensor no longer waits for it")
-
-    async def _forget(self, join: JoinId, left: list[str], why: str) -> None:
-        waiting = self._joins.waiting.get(join, {})
-        changes: dict[str, bytes | None] = {}
-        ended: dict[str, bytes] = {}
-        for name in left:
-            arrived = waiting.pop(name, None)
-            if arrived is None:
-                continue
-            changes[records.join_key(*join, name)] = None
-            ended[records.out_key(arrived.id, join[0], name, join[1])] = records.encode(
-                Outcome(
-                    State.FILTERED,
-                    "",
-                    "",
-                    name,
-                    self._services.clock.now(),
-                    trigger=join[1],
-                    reason=why,
-                    sequence=arrived.sequence,
-                )
-            )
-        if not waiting:
-            self._joins.waiting.pop(join, None)
-        await self._table.commit(changes, ended, ttl=self._ttl)
-        names = (sensor.name for sensor in self._sensors.values() if sensor.uid == join[0])
-        self._counting.settled(State.FILTERED, *[next(names, "")] * len(ended))
-
-    async def _reset_conditions(self) -> None:
-        """Clear half-arrived conditions at the times their triggers name, missed ones too."""
-        clock = self._services.clock
-        while True:
-            self._resets_changed.clear()
-            now = datetime.fromtimestamp(clock.now(), UTC)
-            upcoming: list[datetime] = []
-            for sensor in list(self._sensors.values()):
-                for trigger in sensor.triggers.values():
-                    for schedule in trigger.resets:
-                        await self._reset(sensor, trigger, schedule.previous(now))
-                        if (following := schedule.next(now)) is not None:
-                            upcoming.append(following)
-            wait = min((u.timestamp() for u in upcoming), default=clock.now() + 3600.0)
-            sleep = asyncio.ensure_future(clock.sleep_until(wait))
-            changed = asyncio.ensure_future(self._resets_changed.wait())
-            try:
-                await asyncio.wait({sleep, changed}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sleep.cancel()
-                changed.cancel()
-
-    async def _reset(self, sensor: Sensor, trigger: Trigger, since: datetime | None) -> None:
-        if since is None:
-            return
-        join = (sensor.uid, trigger.name)
-        waiting = self._joins.waiting.get(join, {})
-        old = [name for name, a in waiting.items() if a.stored_at < since.timestamp()]
-        if old:
-            await self._forget(join, old, "conditionsReset")
 
     async def _report_progress(self) -> None:
         while True:
@@ -426,6 +385,11 @@ class Dispatcher(Service):
             for ticket in list(self._inflight.values()):
                 if self._subscription is not None:
                     self._subscription.progress(ticket.delivered)
+
+    async def _write_down_slow(self) -> None:
+        while True:
+            await asyncio.sleep(_SLOW_SECONDS)
+            await self._firings.write_down_slow()
 
     def _start(self, body: Coroutine[Any, Any, None], name: str) -> None:
         self.spawn(body, name)

@@ -1,8 +1,9 @@
 """Carrying firings out: one lane per trigger, retries with backoff, dead letters.
 
-A firing that settles at its first attempt is never written down before; the event it comes from
-is still unacknowledged then, and would bring it again after a crash under the same key. One
-that has to wait (retry, full lane) is written to the table first and survives by itself.
+A firing that settles quickly at its first attempt is never written down before; the event it
+comes from is still unacknowledged then, and would bring it again after a crash under the same
+key. One that has to wait (retry, full lane, a failed round) or takes long is written to the table
+first and survives by itself: what the bus gives at a time is shared by all triggers.
 """
 
 from __future__ import annotations
@@ -14,29 +15,20 @@ from typing import Any
 
 import structlog
 
-from crds import decode
-from crds.errors import CrdError
-from crds.sensor import TriggerTemplate
-from events import cloudevent, trace
+from events import trace
 from events.bus.contract import Table
-from events.cloudevent import CloudEvent
 from events.ledger import records
 from events.ledger.counting import Counting
 from events.ledger.records import Firing, Outcome, State
-from events.secrets import MissingValue
-from events.sensors import parameters
+from events.sensors import carrying
 from events.sensors.compiled import Sensor, Trigger
-from events.sensors.parameters import ParameterError
-from events.triggers import registry
-from events.triggers.contract import FiringContext, TriggerFailed, TriggerServices
-from kube import crashpoints, spans
-from kube.errors import BadRequest, Forbidden, Invalid, KubeError, NotFound
-from lang.errors import LangError
+from events.sensors.rounds import WAITING, Rounds
+from events.triggers.contract import TriggerFailed, TriggerServices
+from kube import crashpoints
 
 _CONCURRENT = 16
 _WAITING = 64
-_ATTEMPT_SECONDS = 120.0
-_PERMANENT = (BadRequest, Invalid)
+_SLOW = 2.0
 _log = structlog.get_logger("events.firings")
 
 FindSensor = Callable[[str, str], Sensor | None]
@@ -51,6 +43,24 @@ class _Lane:
     next_start: float = 0.0
 
 
+@dataclass(slots=True)
+class _Course:
+    """A firing on its way. `settled` is called once: it is over, or written down."""
+
+    firing: Firing
+    settled: Callable[[], None]
+    began: float
+    written: bool
+    redriven: bool
+    _said: bool = False
+
+    def settle(self) -> None:
+        """Its events need no longer be kept by the bus."""
+        if not self._said:
+            self._said = True
+            self.settled()
+
+
 class Firings:
     """Runs the firings of one bus. `ttl`: seconds for which settled outcomes are kept."""
 
@@ -62,104 +72,144 @@ class Firings:
         counting: Counting,
         ttl: float,
     ) -> None:
+        self.rounds = Rounds()
         self._table = table
         self._services = services
         self._find = find
         self._counting = counting
         self._ttl = ttl
         self._lanes: dict[tuple[str, str], _Lane] = {}
-        self.active: dict[str, int] = {}  # units of the books, by firing key
+        self._active: dict[str, _Course] = {}
+
+    def runs(self, key: str) -> bool:
+        """Whether the firing of that key is on its way."""
+        return key in self._active
+
+    def held(self) -> int:
+        """Units of the books that are on their way."""
+        return sum(len(course.firing.events) for course in self._active.values())
 
     async def run(
-        self, firing: Firing, settled: Callable[[], None], *, persisted: bool = False
+        self,
+        firing: Firing,
+        settled: Callable[[], None] = lambda: None,
+        *,
+        persisted: bool = False,
+        redriven: bool = False,
     ) -> None:
         """Carry `firing` out. `settled` is called once: it is over, or written down."""
-        if firing.key in self.active:
+        if firing.key in self._active:
             settled()
             return
-        self.active[firing.key] = len(firing.events)
+        now = self._services.clock.now()
+        course = self._active[firing.key] = _Course(firing, settled, now, persisted, redriven)
         try:
-            await self._run(firing, settled, persisted)
+            await self._run(course)
         finally:
-            self.active.pop(firing.key, None)
+            self._active.pop(firing.key, None)
 
-    async def _run(self, firing: Firing, settled: Callable[[], None], persisted: bool) -> None:
+    async def write_down_slow(self) -> None:
+        """Write down what is on its way for long; to be called now and then."""
+        before = self._services.clock.now() - _SLOW
+        slow = [c for c in self._active.values() if not c.written and c.began < before]
+        if not slow:
+            return
+        changes: dict[str, bytes | None] = {}
+        for course in slow:
+            course.written = True  # before the commit: whoever ends it now, commits after it
+            changes |= self._pending(course.firing, "is being tried")
+        await self._table.commit(changes)
+        for course in slow:
+            course.settle()
+
+    async def _run(self, course: _Course) -> None:
+        firing = course.firing
         lane = self._lanes.setdefault((firing.sensor_uid, firing.trigger), _Lane())
-        if persisted:
-            settled()
+        if course.written:
+            course.settle()
         elif lane.waiting > _WAITING:
-            await self._keep(firing)
-            settled()
-            persisted = True
-        clock = self._services.clock
+            await self._keep(course)
         while True:
-            await clock.sleep_until(firing.due)
-            sensor = self._find(firing.namespace, firing.sensor)
-            trigger = sensor.triggers.get(firing.trigger) if sensor else None
-            if sensor is None or trigger is None or sensor.uid != firing.sensor_uid:
+            await self._services.clock.sleep_until(firing.due)
+            trigger = self._trigger_of(firing)
+            if trigger is None:
                 await self._bury(firing, "the sensor or trigger is gone")
                 break
-            failure = await self._attempt(lane, firing, trigger, trigger.spec)
-            firing.attempts += 1
-            if isinstance(failure, str):
-                await self._settle(firing, failure, persisted=persisted)
+            gate = self.rounds.gate
+            outcome = await self._attempt(lane, firing, trigger, course.redriven)
+            if isinstance(outcome, str):
+                firing.attempts += 1
+                await self._settle(course, outcome)
                 break
-            firing.reason = str(failure)
-            wait = None if failure.permanent else trigger.retry.wait(firing.attempts)
-            if wait is None:
+            if outcome is None:
+                await self._wait(course, gate)
+                continue
+            if not self._tried_again(firing, trigger, outcome):
                 await self._last_resort(firing, trigger)
                 break
-            firing.due = clock.now() + wait
-            await self._keep(firing)
-            if not persisted:
-                settled()
-                persisted = True
-        if not persisted:
-            settled()
+            await self._keep(course)
+        course.settle()
+
+    async def _wait(self, course: _Course, gate: asyncio.Event) -> None:
+        """Until something about failed rounds changes, written down."""
+        if course.firing.reason != WAITING:
+            course.firing.reason = WAITING
+            await self._keep(course)
+        await gate.wait()
+
+    def _trigger_of(self, firing: Firing) -> Trigger | None:
+        sensor = self._find(firing.namespace, firing.sensor)
+        if sensor is None or sensor.uid != firing.sensor_uid:
+            return None
+        return sensor.triggers.get(firing.trigger)
+
+    def _tried_again(self, firing: Firing, trigger: Trigger, failure: TriggerFailed) -> bool:
+        """Note the failure in `firing`, and when it is tried again, if it is."""
+        firing.attempts += 1
+        firing.reason = str(failure)
+        wait = None if failure.permanent else trigger.retry.wait(firing.attempts)
+        if wait is not None:
+            firing.due = self._services.clock.now() + wait
+        return wait is not None
 
     async def _attempt(
-        self, lane: _Lane, firing: Firing, trigger: Trigger, spec: Mapping[str, Any]
-    ) -> str | TriggerFailed:
-        """The effect, or the failure."""
+        self, lane: _Lane, firing: Firing, trigger: Trigger, redriven: bool
+    ) -> str | TriggerFailed | None:
+        """The effect, or the failure; None when an earlier round has failed."""
         lane.waiting += 1
         try:
-            async with lane.slots:
-                clock = self._services.clock
-                if trigger.spacing:
-                    start = max(clock.now(), lane.next_start)
-                    lane.next_start = start + trigger.spacing
-                    await clock.sleep_until(start)
-                lane.waiting -= 1
-                try:
-                    async with asyncio.timeout(_ATTEMPT_SECONDS):
-                        return await carry_out(self._services, firing, spec)
-                finally:
-                    lane.waiting += 1
-        except TimeoutError:
-            return TriggerFailed(f"no result within {_ATTEMPT_SECONDS:.0f} s")
-        except TriggerFailed as failure:
-            return failure
-        except (ParameterError, LangError, CrdError) as error:
-            return TriggerFailed(str(error), permanent=True)
-        except MissingValue as error:
-            return TriggerFailed(str(error))
-        except KubeError as error:
-            return TriggerFailed(_shown(error), permanent=_is_permanent(error))
-        except Exception as error:
-            # A defect of one trigger must not stop the others; the firing ends as a dead letter.
-            _log.exception("trigger_failed", trigger=firing.trigger)
-            return TriggerFailed(f"internal error ({type(error).__name__})", permanent=True)
+            await lane.slots.acquire()
+        finally:
+            lane.waiting -= 1
+        try:
+            sensor = self._find(firing.namespace, firing.sensor)
+            if sensor is not None and not redriven and self.rounds.failure(sensor) is not None:
+                return None
+            await self._space(lane, trigger.spacing)
+            return await carrying.attempt(self._services, firing, trigger.spec)
+        finally:
+            lane.slots.release()
+
+    async def _space(self, lane: _Lane, spacing: float) -> None:
+        """`rateLimit`: wait until it is this one's turn."""
+        if not spacing:
+            return
+        clock = self._services.clock
+        start = max(clock.now(), lane.next_start)
+        lane.next_start = start + spacing
+        lane.waiting += 1
+        try:
+            await clock.sleep_until(start)
         finally:
             lane.waiting -= 1
 
     async def _last_resort(self, firing: Firing, trigger: Trigger) -> None:
         """Every attempt failed: the dead-letter trigger, if there is one, and the record."""
         reason = firing.reason
-        dlq = trigger.spec.get("dlqTrigger")
-        if dlq and dlq.get("template"):
-            lane = _Lane()
+        dlq: Mapping[str, Any] = trigger.spec.get("dlqTrigger") or {}
+        if dlq.get("template"):
             for attempt in range(1, 6):
-                outcome = await self._attempt(lane, firing, trigger, dlq)
+                outcome = await carrying.attempt(self._services, firing, dlq)
                 if isinstance(outcome, str):
                     reason = f"{reason} (dlqTrigger: {outcome})"
                     break
@@ -171,16 +221,21 @@ class Firings:
                 await clock.sleep_until(clock.now() + wait)
         await self._bury(firing, reason)
 
-    async def _keep(self, firing: Firing) -> None:
-        changes: dict[str, bytes | None] = {
-            f"fire.{firing.key}": records.encode(firing),
-            **self.outcomes(firing, State.PENDING, reason=firing.reason),
-        }
-        await self._table.commit(changes)
+    async def _keep(self, course: _Course) -> None:
+        course.written = True
+        await self._table.commit(self._pending(course.firing, course.firing.reason))
+        course.settle()
 
-    async def _settle(self, firing: Firing, effect: str, *, persisted: bool) -> None:
+    def _pending(self, firing: Firing, reason: str) -> dict[str, bytes | None]:
+        return {
+            f"fire.{firing.key}": records.encode(firing),
+            **self.outcomes(firing, State.PENDING, reason=reason),
+        }
+
+    async def _settle(self, course: _Course, effect: str) -> None:
+        firing = course.firing
         _log.info("fired", **_who(firing), effect=effect)
-        over: dict[str, bytes | None] = {f"fire.{firing.key}": None} if persisted else {}
+        over: dict[str, bytes | None] = {f"fire.{firing.key}": None} if course.written else {}
         outcomes = self.outcomes(firing, State.FIRED, effect=effect)
         await self._table.commit(over, outcomes, ttl=self._ttl)
         self._counting.settled(State.FIRED, *[firing.sensor] * len(firing.events))
@@ -197,6 +252,7 @@ class Firings:
             }
         )
         self._counting.settled(State.DEAD, *[firing.sensor] * len(firing.events))
+        self.rounds.failed(firing, self._find(firing.namespace, firing.sensor))
         crashpoints.reached("sensor.recorded")
 
     def outcomes(
@@ -228,64 +284,5 @@ class Firings:
 
 def _who(firing: Firing) -> dict[str, str]:
     """For logs; the trace is there also when nothing is exported."""
-    found = trace.trace_id(_trace(firing))
+    found = trace.trace_id(carrying.trace_of(firing))
     return {"sensor": firing.sensor, "trigger": firing.trigger, "trace": found}
-
-
-async def carry_out(services: TriggerServices, firing: Firing, spec: Mapping[str, Any]) -> str:
-    """One attempt of the trigger written in `spec`."""
-    events = {name: cloudevent.decode(bytes(a.event)) for name, a in firing.events.items()}
-    template, kind = applied_template(spec, events)
-    attributes: spans.Attributes = {
-        "firing.key": firing.key,
-        "trigger.kind": kind,
-        "attempt": firing.attempts + 1,
-    }
-    name = f"trigger {firing.namespace}/{firing.sensor}/{firing.trigger}"
-    with spans.span(name, _trace(firing), attributes) as parent:
-        context = FiringContext(
-            firing.key,
-            firing.namespace,
-            firing.sensor,
-            firing.trigger,
-            events,
-            parent,
-            spec.get("policy") or {},
-            services,
-        )
-        crashpoints.reached("trigger.before")
-        effect = await registry.TRIGGERS[kind].fire(context, template[kind])
-        crashpoints.reached("trigger.after")
-        return effect
-
-
-def _trace(firing: Firing) -> str:
-    """The traceparent of the first of the firing's events that has one."""
-    return next((a.traceparent for a in firing.events.values() if a.traceparent), "")
-
-
-def applied_template(
-    spec: Mapping[str, Any], events: Mapping[str, CloudEvent], *, served_only: bool = True
-) -> tuple[Mapping[str, Any], str]:
-    """The trigger's template with its own parameters put in, and its kind.
-
-    Raises ParameterError, CrdError (a value does not fit its field).
-    """
-    template: Mapping[str, Any] = spec["template"]
-    if spec.get("parameters"):
-        template = parameters.apply_object(template, spec["parameters"], events)
-        decode.decode(dict(template), TriggerTemplate)
-    kind = next((k for k in registry.ORDER if template.get(k) is not None), "")
-    if served_only and kind not in registry.TRIGGERS:
-        raise ParameterError(f"template: no trigger of a served kind ({kind or 'none'})")
-    return template, kind
-
-
-def _is_permanent(error: KubeError) -> bool:
-    if isinstance(error, Forbidden):
-        return "exceeded quota" not in error.message
-    return isinstance(error, _PERMANENT) or type(error) is NotFound
-
-
-def _shown(error: KubeError) -> str:
-    return f"{error.reason}: {error.message}"

@@ -3,13 +3,13 @@
 submit creates the object; submit-from makes a Workflow from a WorkflowTemplate, a
 ClusterWorkflowTemplate or a CronWorkflow; resubmit makes a new one of an old one; retry lets an
 old one go on where it failed; the others are the patches of `crds.operations`. `args` are the
-flags that Argo's command line would get. What a firing has worked on carries its key, so a
+flags that Argo's command line would get. What a firing has made or changed carries its key, so a
 firing that comes again changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from crds import operations, resubmission, submission
@@ -21,18 +21,15 @@ from events.sensors import parameters
 from events.triggers import argo_flags, kinds, objects, policy, source
 from events.triggers.argo_flags import Flags
 from events.triggers.contract import FiringContext, TriggerFailed
+from events.triggers.kinds import Place
 from kube import workflows
 from kube.cluster import Object
 from kube.resources import WORKFLOWS
+from lang.errors import LangError
 
-_PATCHES: dict[str, Callable[[Object, float], dict[str, Any]]] = {
-    "stop": operations.stop,
-    "terminate": lambda workflow, now: operations.terminate(workflow),
-    "suspend": lambda workflow, now: operations.suspend(workflow),
-    "resume": operations.resume,
-}
 _MAKES = ("submit", "submit-from", "resubmit")
-_CHANGES = ("retry", *_PATCHES)
+_CHANGES = ("retry", "stop", "terminate", "suspend", "resume")
+_VERSION = {"apiVersion": WORKFLOWS.api_version}
 _TEMPLATES = ("WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow")
 
 
@@ -46,7 +43,7 @@ class ArgoWorkflowTrigger:
             served = ", ".join([*_MAKES, *_CHANGES])
             return f"operation: {operation!r} is not one of {served}"
         try:
-            argo_flags.parse(spec.get("args") or ())
+            argo_flags.parse(spec.get("args") or (), operation)
         except SubmissionError as error:
             return f"args: {error}"
         return source.fault(spec.get("source"))
@@ -56,55 +53,49 @@ class ArgoWorkflowTrigger:
         written = await source.fetch(context, spec["source"])
         obj = parameters.apply_object(written, spec.get("parameters") or (), context.events)
         operation = spec.get("operation") or "submit"
-        namespace = str((obj.get("metadata") or {}).get("namespace") or context.namespace)
+        place = kinds.place_among(context, WORKFLOWS, obj, named=operation != "submit")
         try:
-            flags = argo_flags.parse(spec.get("args") or ())
+            flags = argo_flags.parse(spec.get("args") or (), operation)
             if operation in _CHANGES:
-                return await _operate(context, namespace, _name(obj), operation, flags)
-            workflow = await _new(context, namespace, obj, operation, flags)
-        except (SubmissionError, OperationError, HydrationError) as error:
+                return await _operate(context, place, operation, flags)
+            workflow = await _new(context, place, obj, operation, flags)
+        except (SubmissionError, OperationError, HydrationError, LangError) as error:
             raise TriggerFailed(str(error), permanent=True) from None
-        marked = objects.marked(context, workflow)
-        marked["metadata"]["namespace"] = namespace
-        if not marked["metadata"].get("name"):
-            what = "source: metadata.name or metadata.generateName is required"
-            raise TriggerFailed(what, permanent=True)
-        made = await objects.create_once(context, WORKFLOWS, namespace, marked)
+        made = await objects.create(context, place, workflow)
         await policy.wait_for_labels(context, WORKFLOWS, made)
         return objects.reference(made)
 
 
-def _name(obj: Object) -> str:
-    name = (obj.get("metadata") or {}).get("name")
-    if not name:
-        raise TriggerFailed("source: metadata.name is required", permanent=True)
-    return str(name)
-
-
-async def _operate(
-    context: FiringContext, namespace: str, name: str, operation: str, flags: Flags
-) -> str:
+async def _operate(context: FiringContext, place: Place, operation: str, flags: Flags) -> str:
     cluster, now = context.services.cluster, context.services.clock.now()
-    workflow = await cluster.get(WORKFLOWS, namespace, name)
-    done = (workflow["metadata"].get("annotations") or {}).get(objects.FIRING)
-    if done != context.key:
-        mark = {"annotations": {objects.FIRING: context.key}}
+    workflow = await cluster.get(*place)
+    if not objects.changed(context, workflow):
         if operation == "retry":
             options = RetryOptions(flags.restart_successful, flags.node_fields, flags.parameters)
-            annotations = {**(workflow["metadata"].get("annotations") or {}), **mark["annotations"]}
-            marked = {**workflow, "metadata": {**workflow["metadata"], "annotations": annotations}}
-            await workflows.retry(cluster, marked, now, options)
+            await workflows.retry(cluster, objects.with_change(context, workflow), now, options)
         else:
-            patch = _PATCHES[operation](workflow, now)
-            patch.setdefault("metadata", {}).setdefault("annotations", {}).update(
-                mark["annotations"]
-            )
-            await cluster.patch(WORKFLOWS, namespace, name, patch)
-    return f"Workflow/{namespace}/{name} ({operation})"
+            patch = _patch(workflow, operation, now, flags)
+            mark = {"annotations": {objects.CHANGE: objects.change_mark(context, workflow)}}
+            await cluster.patch(*place, {**patch, "metadata": mark})
+    return f"Workflow/{place.namespace}/{place.name} ({operation})"
+
+
+def _patch(workflow: Object, operation: str, now: float, flags: Flags) -> dict[str, Any]:
+    """Raises OperationError, LangError."""
+    match operation:
+        case "stop":
+            chosen = {"node_fields": flags.node_fields, "message": flags.message}
+            return operations.stop(workflow, now, **chosen)
+        case "resume":
+            return operations.resume(workflow, now, node_fields=flags.node_fields)
+        case "terminate":
+            return operations.terminate(workflow)
+        case _:
+            return operations.suspend(workflow)
 
 
 async def _new(
-    context: FiringContext, namespace: str, obj: Object, operation: str, flags: Flags
+    context: FiringContext, place: Place, obj: Object, operation: str, flags: Flags
 ) -> Object:
     if operation == "submit":
         if obj.get("kind") != "Workflow":
@@ -115,11 +106,9 @@ async def _new(
         kind = str(obj.get("kind") or "")
         if kind not in _TEMPLATES:
             raise SubmissionError(f"source: kind must be one of {', '.join(_TEMPLATES)}")
-        resource = kinds.resource_of(obj)
-        where = namespace if resource.namespaced else None
-        stored = await cluster.get(resource, where, _name(obj))
+        stored = await cluster.get(*await kinds.place_of(context, _VERSION | obj))
         return submission.from_stored(stored, flags.options)
-    old = await cluster.get(WORKFLOWS, namespace, _name(obj))
+    old = await cluster.get(*place)
     if not flags.memoized:
         return submission.with_options(resubmission.resubmit(old), flags.options)
     return await _memoized(context, old, flags)

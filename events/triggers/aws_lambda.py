@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from crds.triggers import AWSLambdaTrigger as Spec
 from events.aws import sigv4
 from events.aws.sigv4 import Scope
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import aws_identity, exchange, policy
+from events.triggers import applied, aws_identity, exchange, policy
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.exchange import Call
 
@@ -38,7 +39,7 @@ class AwsLambdaTrigger:
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Invoke it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "awsLambda", Spec)
         where = aws_identity.region(str(spec.get("region") or ""), "awsLambda")
         name = quote(str(spec.get("functionName") or ""), safe="")
         kind = str(spec.get("invocationType") or _TYPES[0])

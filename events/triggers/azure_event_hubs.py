@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from crds.triggers import AzureEventHubsTrigger as Spec
 from events.azure import sas as azure_sas
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import credentials, exchange
+from events.triggers import applied, credentials, exchange
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.exchange import Call
 
@@ -35,7 +36,7 @@ class AzureEventHubsTrigger:
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Send it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "azureEventHubs", Spec)
         hub = str(spec.get("hubName") or "")
         if not _NAME.match(hub):
             raise TriggerFailed(f"{_PATH}.hubName: {hub!r} is no name of a hub", permanent=True)

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from crds.triggers import AzureServiceBusTrigger as Spec
 from events.azure import sas as azure_sas
 from events.azure.sas import Connection
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import credentials, exchange
+from events.triggers import applied, credentials, exchange
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.exchange import Call
 
@@ -34,11 +35,11 @@ class AzureServiceBusTrigger:
                 return f"{field}: is required"
         if spec.get("queueName") and spec.get("topicName"):
             return "queueName: only one of queueName and topicName may be given"
-        return None
+        return credentials.tls_fault(spec)
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Send it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "azureServiceBus", Spec)
         body = parameters.payload(spec.get("payload") or (), context.events).encode()
         path = f"{_PATH}.connectionString"
         text = await credentials.required(context, spec.get("connectionString"), path)

@@ -40,6 +40,7 @@ class _Entry:
     client: Client | None = None
     users: int = 0
     broken: bool = False
+    failure: Exception | None = None
     used: float = 0.0
 
 
@@ -71,9 +72,7 @@ class ClientPool(Service):
         entry = self._entries.setdefault(key, _Entry()) if self._serving else _Entry()
         entry.users += 1
         try:
-            async with entry.opening:
-                if entry.client is None:
-                    entry.client = await opener()
+            await _open(entry, opener)
             yield entry.client
         except BaseException:
             entry.broken = True
@@ -93,6 +92,20 @@ class ClientPool(Service):
             if entry.users == 0 and now - entry.used > _IDLE:
                 del self._entries[key]
                 await _close(entry)
+
+
+async def _open(entry: _Entry, opener: Open) -> None:
+    """Open the client unless it is. Those who waited meanwhile share what came of it: each for
+    itself would wait for the same dead server, one after the other."""
+    async with entry.opening:
+        if entry.failure is not None:
+            raise entry.failure
+        if entry.client is None:
+            try:
+                entry.client = await opener()
+            except Exception as error:
+                entry.failure = error
+                raise
 
 
 async def _close(entry: _Entry) -> None:

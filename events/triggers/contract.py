@@ -15,6 +15,7 @@ from events.sensors.parameters import Events
 from events.triggers.clients import ClientPool
 from kube.clock import Clock
 from kube.cluster import Cluster
+from kube.discovery import Discovery
 from kube.egress import Egress
 
 
@@ -35,6 +36,10 @@ class TriggerServices:
     clock: Clock
     egress: Egress
     clients: ClientPool = field(default_factory=ClientPool)
+    discovery: Discovery = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "discovery", Discovery(self.cluster, self.clock))
 
 
 @dataclass(frozen=True, slots=True)

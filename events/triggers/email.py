@@ -11,15 +11,14 @@ import contextlib
 import ipaddress
 import re
 import socket
-import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
 
-from events.sensors import parameters
+from crds.triggers import EmailTrigger as Spec
 from events.trace import TRACEPARENT
-from events.triggers import credentials
+from events.triggers import applied, credentials
 from events.triggers.contract import FiringContext, TriggerFailed
 
 _TLS_PORT = 465
@@ -42,7 +41,7 @@ class EmailTrigger:
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Send it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "email", Spec)
         message = _message(context, spec)
         refused = await _deliver(context, spec, message)
         receivers = str(message["To"])
@@ -115,7 +114,7 @@ async def _session(
             local_hostname=socket.gethostname(),
             timeout=_SECONDS,
             use_tls=port == _TLS_PORT,
-            tls_context=await asyncio.to_thread(ssl.create_default_context),
+            tls_context=await credentials.tls(context, credentials.PUBLIC, "email.host"),
         )
         try:
             await client.connect()  # and STARTTLS where it is offered

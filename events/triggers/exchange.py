@@ -59,7 +59,9 @@ async def send(context: FiringContext, call: Call) -> Answer:
     limit = aiohttp.ClientTimeout(total=call.seconds)
     try:
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=limit) as session,
+            aiohttp.ClientSession(
+                connector=connector, timeout=limit, cookie_jar=aiohttp.DummyCookieJar()
+            ) as session,
             session.request(
                 call.method,
                 url,
@@ -74,7 +76,7 @@ async def send(context: FiringContext, call: Call) -> Answer:
             return Answer(answer.status, headers, body)
     except TimeoutError:
         raise TriggerFailed(f"{call.path}: no answer within {call.seconds:.0f} s") from None
-    except (aiohttp.ClientError, OSError) as error:
+    except (aiohttp.ClientError, OSError, ValueError) as error:
         raise TriggerFailed(f"{call.path}: {str(error) or type(error).__name__}") from None
 
 
@@ -98,7 +100,9 @@ def require_success(answer: Answer, path: str) -> None:
 def _url(call: Call) -> URL:
     try:
         url = URL(call.url, encoded=True)
-        usable = url.scheme in ("http", "https") and url.host and url.port
+        plain = call.url.isascii() and not any(c <= " " or c == "\x7f" for c in call.url)
+        whole = url.host and url.port and not url.fragment
+        usable = plain and url.scheme in ("http", "https") and whole
     except ValueError:
         usable = False
     if not usable:

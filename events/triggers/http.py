@@ -1,23 +1,20 @@
 """`http`: one request per firing, with the firing key as `Idempotency-Key`.
 
 Without `policy.status` any answer counts, as in the reference, except that a 5xx or 429 is
-tried again. Connections follow the egress policy.
+tried again. Connections follow the egress policy, also those of redirects.
 """
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-
-from events.secrets import MissingValue
+from crds.triggers import HTTPTrigger as Spec
 from events.sensors import parameters
-from events.sensors.parameters import ParameterError
 from events.trace import TRACEPARENT
-from events.triggers import credentials, policy
+from events.triggers import applied, credentials, http_request, policy
 from events.triggers.contract import FiringContext, TriggerFailed
+from events.triggers.http_request import Request
 
 _METHODS = ("GET", "DELETE", "PATCH", "POST", "PUT")
 _DEFAULT_TIMEOUT = 60.0
@@ -27,41 +24,37 @@ class HttpTrigger:
     """See `Trigger`."""
 
     def check(self, spec: Mapping[str, Any]) -> str | None:
-        """URL and method."""
-        url = str(spec.get("url") or "")
-        if not url:
+        """URL, method, timeout and TLS."""
+        if not spec.get("url"):
             return "url: is required"
         if (spec.get("method") or "POST") not in _METHODS:
             return f"method: must be one of {', '.join(_METHODS)}"
-        return None
+        if float(spec.get("timeout") or 0) < 0:
+            return "timeout: must not be negative"
+        return credentials.tls_fault(spec)
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Send it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
-        url, method = str(spec["url"]), str(spec.get("method") or "POST")
-        if not url.startswith(("http://", "https://")):
-            raise TriggerFailed("http.url: must begin with http:// or https://", permanent=True)
-        body = parameters.payload(spec.get("payload") or (), context.events).encode()
-        headers = await _headers(context, spec)
-        timeout = aiohttp.ClientTimeout(total=float(spec.get("timeout") or _DEFAULT_TIMEOUT))
-        connector = context.services.egress.connector(ssl=await _tls(context, spec))
-        try:
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.request(
-                    method,
-                    url,
-                    data=body if method != "GET" else None,
-                    headers=headers,
-                    auth=await _auth(context, spec),
-                    max_redirects=5,
-                    skip_auto_headers=("Content-Type",),
-                ) as answer,
-            ):
-                status = answer.status
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise TriggerFailed(f"http.url: {str(error) or type(error).__name__}") from None
-        return _judge(context, status)
+        spec = applied.settings(self, context, spec, "http", Spec)
+        url, login = http_request.url_of(str(spec["url"]))
+        open_headers, secret_headers = await _headers(context, spec)
+        named = {name.lower() for name in (*open_headers, *secret_headers)}
+        basic = await _basic(context, spec)
+        if basic or (login and "authorization" not in named):
+            open_headers = _without(open_headers, "authorization")
+            secret_headers = _without(secret_headers, "authorization")
+            secret_headers["Authorization"] = basic or login
+        request = Request(
+            method=str(spec.get("method") or "POST"),
+            url=url,
+            host=str(spec.get("host") or ""),
+            headers=open_headers,
+            secrets=secret_headers,
+            body=parameters.payload(spec.get("payload") or (), context.events).encode(),
+            tls=await credentials.tls(context, spec.get("tls"), "http.tls"),
+            seconds=float(spec.get("timeout") or _DEFAULT_TIMEOUT),
+        )
+        return _judge(context, await http_request.send(context.services.egress, request))
 
 
 def _judge(context: FiringContext, status: int) -> str:
@@ -70,48 +63,41 @@ def _judge(context: FiringContext, status: int) -> str:
     return f"HTTP {status}"
 
 
-async def _headers(context: FiringContext, spec: Mapping[str, Any]) -> dict[str, str]:
-    """Plain headers, then dynamic, then secure ones: the later wins."""
-    headers = {TRACEPARENT: context.traceparent} if context.traceparent else {}
-    headers["Idempotency-Key"] = context.key
-    headers |= {str(k): str(v) for k, v in (spec.get("headers") or {}).items()}
-    for entry in spec.get("dynamicHeaders") or ():
+async def _headers(
+    context: FiringContext, spec: Mapping[str, Any]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Those anybody may see, and those from Secrets. Ours, then plain headers, then dynamic, then
+    secure ones: the later wins, however its name is written."""
+    found = {"Idempotency-Key": context.key}
+    if context.traceparent:
+        found[TRACEPARENT] = context.traceparent
+    for name, text in (spec.get("headers") or {}).items():
+        found = {**_without(found, str(name)), str(name): str(text)}
+    for position, entry in enumerate(spec.get("dynamicHeaders") or ()):
         value = parameters.resolve(entry.get("src") or {}, context.events)
+        name = str(entry.get("dest") or "")
+        if not name:
+            what = f"http.dynamicHeaders[{position}].dest: is required"
+            raise TriggerFailed(what, permanent=True)
         if value is not None:
-            headers[str(entry.get("dest") or "")] = value.text
-    headers |= await credentials.secure_headers(context, spec, "http")
-    if any("\r" in v or "\n" in v or "\r" in k or "\n" in k for k, v in headers.items()):
-        raise ParameterError("http.headers: a value holds a line break")
-    return headers
+            found = {**_without(found, name), name: value.text}
+    secure = await credentials.secure_headers(context, spec, "http")
+    for name in secure:
+        found = _without(found, name)
+    return found, secure
 
 
-async def _auth(context: FiringContext, spec: Mapping[str, Any]) -> aiohttp.BasicAuth | None:
+def _without(headers: Mapping[str, str], name: str) -> dict[str, str]:
+    return {key: text for key, text in headers.items() if key.lower() != name.lower()}
+
+
+async def _basic(context: FiringContext, spec: Mapping[str, Any]) -> str:
+    """The `Authorization` of `basicAuth`; "" without one."""
     basic = spec.get("basicAuth")
     if not basic:
-        return None
-    values = []
-    for field in ("username", "password"):
-        reference = basic.get(field)
-        if not reference:
-            values.append("")
-            continue
-        path = f"http.basicAuth.{field}"
-        raw = await context.services.secrets.value(context.namespace, reference, path)
-        values.append(raw.decode("utf-8", "replace").strip())
-    return aiohttp.BasicAuth(*values)
-
-
-async def _tls(context: FiringContext, spec: Mapping[str, Any]) -> ssl.SSLContext:
-    tls = spec.get("tls") or {}
-    client = ssl.create_default_context()
-    if reference := tls.get("caCertSecret"):
-        path = "http.tls.caCertSecret"
-        ca = await context.services.secrets.value(context.namespace, reference, path)
-        try:
-            client.load_verify_locations(cadata=ca.decode())
-        except (ssl.SSLError, UnicodeDecodeError):
-            raise MissingValue(path, "is no PEM certificate") from None
-    if tls.get("insecureSkipVerify"):
-        client.check_hostname = False
-        client.verify_mode = ssl.CERT_NONE
-    return client
+        return ""
+    user, password = [
+        await credentials.text(context, basic.get(field), f"http.basicAuth.{field}")
+        for field in ("username", "password")
+    ]
+    return http_request.basic(user, password)

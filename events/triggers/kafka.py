@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from crds.triggers import KafkaTrigger as Spec
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import clients, credentials, kafka_producer, kafka_schema
+from events.triggers import applied, clients, credentials, kafka_producer, kafka_schema
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.kafka_producer import Producer, Settings
 
@@ -41,11 +42,11 @@ class KafkaTrigger:
             _brokers(str(spec["url"]))
         except TriggerFailed as fault:
             return str(fault).removeprefix("kafka.")
-        return None
+        return credentials.tls_fault(spec)
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Produce it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "kafka", Spec)
         topic = str(spec.get("topic") or "")
         if not _TOPIC.match(topic):
             what = "kafka.topic: letters, digits, dots, dashes and underscores, at most 249"

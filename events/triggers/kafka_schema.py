@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from events import avro_writing
-from events.triggers import credentials, exchange
+from events.triggers import clients, credentials, exchange
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.exchange import Call
 
 _PATH = "kafka.schemaRegistry"
 _MOST = 256
-_known: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+_known: OrderedDict[str, Any] = OrderedDict()
 
 
 def fault(config: Mapping[str, Any]) -> str | None:
@@ -47,7 +47,7 @@ async def _schema(context: FiringContext, base: str, number: int, auth: Mapping[
         await credentials.text(context, auth.get(name), f"{_PATH}.auth.{name}")
         for name in ("username", "password")
     ]
-    key = (context.namespace, base, str(number), *login)
+    key = clients.key_of(context.namespace, base, number, login)
     if key in _known:
         return _known[key]
     headers = {}

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import nats.errors
 from nats.aio.client import Client
 
+from crds.triggers import NATSTrigger as Spec
 from events.sensors import parameters
 from events.sources import nats_keys
 from events.trace import TRACEPARENT
-from events.triggers import credentials
+from events.triggers import applied, credentials
 from events.triggers.contract import FiringContext, TriggerFailed
 
 _SECONDS = 10.0
+_LEAVING = 0.5
 _PORT = 4222
 _MESSAGE_ID = "Nats-Msg-Id"
 _WAYS = ("basic", "token", "nkey", "credential")
@@ -38,11 +39,13 @@ class NatsTrigger:
             if not spec.get(field):
                 return f"{field}: is required"
         given = [way for way in _WAYS if (spec.get("auth") or {}).get(way)]
-        return "auth: only one of " + ", ".join(_WAYS) + " may be given" if given[1:] else None
+        if given[1:]:
+            return "auth: only one of " + ", ".join(_WAYS) + " may be given"
+        return credentials.tls_fault(spec)
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Publish, and wait for the server's answer."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "nats", Spec)
         subject, servers = _subject(str(spec.get("subject") or "")), _servers(spec)
         body = parameters.payload(spec.get("payload") or (), context.events).encode()
         headers = {_MESSAGE_ID: context.key}
@@ -120,11 +123,14 @@ async def _connected(
 ) -> Client:
     """A client of the first server that takes one. Raises TriggerFailed, MissingValue."""
     tls = await credentials.tls(context, spec.get("tls"), "nats.tls")
+    public = None
+    if tls is None and any(server.scheme == "tls" for server in servers):
+        public = await credentials.tls(context, credentials.PUBLIC, "nats.url")
     failure = "no answer"
     for server in servers:
         host, port = str(server.hostname), server.port or _PORT
-        secure = tls or (ssl.create_default_context() if server.scheme == "tls" else None)
-        public, login = await _login(context, spec, server)
+        secure = tls or (public if server.scheme == "tls" else None)
+        key, login = await _login(context, spec, server)
         try:
             async with asyncio.timeout(_SECONDS):
                 addresses = await context.services.egress.addresses(host, port)
@@ -132,7 +138,7 @@ async def _connected(
             failure = _words(error)
             continue
         for address in addresses:
-            client = _Client(public)
+            client = _Client(key)
             options = {"tls": secure, "tls_hostname": host if secure else None, **login}
             try:
                 await _open(client, address, port, error_cb=heard.failed, **options)
@@ -186,13 +192,17 @@ async def _login(
     except nats_keys.BadKey as error:
         raise TriggerFailed(f"{path}: {error}") from None
     if server.username:
-        return "", {"user": server.username, "password": server.password or ""}
+        user = unquote(server.username)
+        if server.password is None:
+            return "", {"token": user}
+        return "", {"user": user, "password": unquote(server.password)}
     return "", {}
 
 
 async def _leave(client: Client) -> None:
+    # All is flushed, or the connection failed; after a refused certificate its end is never told.
     with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(_LEAVING):
             await client.close()
 
 

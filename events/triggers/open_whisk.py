@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from crds.triggers import OpenWhiskTrigger as Spec
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import credentials, exchange, policy
+from events.triggers import applied, credentials, exchange, policy
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.exchange import Call
 
@@ -33,7 +34,7 @@ class OpenWhiskTrigger:
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Invoke it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "openWhisk", Spec)
         body = parameters.payload(spec.get("payload") or (), context.events).encode()
         headers = {"Content-Type": "application/json", "Idempotency-Key": context.key}
         if context.traceparent:
@@ -55,7 +56,12 @@ def _url(spec: Mapping[str, Any]) -> str:
     parts = [str(spec.get("version") or "v1"), str(spec.get("namespace") or "_")]
     # A packaged action is `package/name`; every other part is one step of the path.
     action = str(spec.get("actionName") or "").strip("/").split("/")
-    if urlsplit(base).query or any(step in ("", ".", "..") for step in (*parts, *action)):
+    try:
+        told = urlsplit(base)
+        extra = told.query or told.fragment or told.username
+    except ValueError:
+        extra = "no address"
+    if extra or any(step in ("", ".", "..") for step in (*parts, *action)):
         what = f"{_PATH}: host, version, namespace and actionName make no address"
         raise TriggerFailed(what, permanent=True)
     version, namespace = (quote(part, safe="") for part in parts)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.sensors import retrying
+from events.sensors.retrying import RetryPolicyError
 from events.triggers.contract import FiringContext, TriggerFailed
 from kube.cluster import Object
 from kube.resources import Resource
@@ -32,7 +33,10 @@ async def wait_for_labels(context: FiringContext, resource: Resource, obj: Objec
     if not wanted:
         return
     meta = obj["metadata"]
-    backoff = retrying.policy(spec.get("backoff") or {})
+    try:
+        backoff = retrying.policy(spec.get("backoff") or {})
+    except RetryPolicyError as error:
+        raise TriggerFailed(f"policy.k8s.backoff.{error}", permanent=True) from None
     attempts = 0
     clock = context.services.clock
     while True:

@@ -16,10 +16,11 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from crds.triggers import PulsarTrigger as Spec
 from events import pulsar_web
 from events.sensors import parameters
 from events.trace import TRACEPARENT
-from events.triggers import credentials
+from events.triggers import applied, credentials
 from events.triggers.contract import FiringContext, TriggerFailed
 
 _SECONDS = 30.0
@@ -42,11 +43,11 @@ class PulsarTrigger:
             _address(str(spec["url"]))
         except TriggerFailed as fault:
             return str(fault).removeprefix("pulsar.")
-        return None
+        return credentials.tls_fault(spec)
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Send it, and wait for the broker's word."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "pulsar", Spec)
         base = _address(str(spec.get("url") or ""))
         topic = _topic(str(spec.get("topic") or ""))
         body = parameters.payload(spec.get("payload") or (), context.events).encode()

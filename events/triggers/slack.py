@@ -6,6 +6,7 @@ become replies to the first of them, as far as this process remembers (the newes
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections import OrderedDict
@@ -14,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from events.sensors import parameters
-from events.triggers import credentials, exchange
+from crds.triggers import SlackTrigger as Spec
+from events.triggers import applied, credentials, exchange
 from events.triggers.contract import FiringContext, TriggerFailed
 from events.triggers.exchange import Call
 
@@ -33,6 +34,7 @@ class SlackTrigger:
 
     def __init__(self) -> None:
         self._threads: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._begun: dict[tuple[str, str, str], asyncio.Lock] = {}
 
     def check(self, spec: Mapping[str, Any]) -> str | None:
         """The token, and that attachments and blocks are JSON."""
@@ -47,24 +49,42 @@ class SlackTrigger:
 
     async def fire(self, context: FiringContext, spec: Mapping[str, Any]) -> str:
         """Post it."""
-        spec = parameters.apply_object(spec, spec.get("parameters") or (), context.events)
+        spec = applied.settings(self, context, spec, "slack", Spec)
         message = _message(context, spec)
-        thread = spec.get("thread") or {}
-        key = str(thread.get("messageAggregationKey") or "")
-        place = (context.namespace, message["channel"], key)
-        if key and (first := self._threads.get(place)):
-            message["thread_ts"] = first
-            message["reply_broadcast"] = bool(thread.get("broadcastMessageToChannel"))
         token = await credentials.required(context, spec.get("slackToken"), "slack.slackToken")
-        posted = await _post(context, message, token)
-        if key:
-            self._threads.setdefault(place, str(posted.get("ts") or ""))
-            self._threads.move_to_end(place)
-            if len(self._threads) > _REMEMBERED:
-                self._threads.popitem(last=False)
-        return (
-            f"Slack {posted.get('channel') or message['channel']} {posted.get('ts') or ''}".strip()
-        )
+        thread = spec.get("thread") or {}
+        if key := str(thread.get("messageAggregationKey") or ""):
+            place = (context.namespace, message["channel"], key)
+            reply = {"reply_broadcast": bool(thread.get("broadcastMessageToChannel"))}
+            posted = await self._threaded(context, place, (message, reply), token)
+        else:
+            posted = await _post(context, message, token)
+        shown = posted.get("channel") or message["channel"]
+        return f"Slack {shown} {posted.get('ts') or ''}".strip()
+
+    async def _threaded(
+        self,
+        context: FiringContext,
+        place: tuple[str, str, str],
+        parts: tuple[dict[str, Any], dict[str, Any]],
+        token: str,
+    ) -> dict[str, Any]:
+        """Post the first message of a thread, or a reply once the first is there."""
+        message, reply = parts
+        if place not in self._threads:
+            async with self._begun.setdefault(place, asyncio.Lock()):
+                if place not in self._threads:
+                    try:
+                        posted = await _post(context, message, token)
+                    finally:
+                        self._begun.pop(place, None)
+                    self._threads[place] = str(posted.get("ts") or "")
+                    if len(self._threads) > _REMEMBERED:
+                        self._threads.popitem(last=False)
+                    return posted
+        self._threads.move_to_end(place)
+        reply = {"thread_ts": self._threads[place], **reply}
+        return await _post(context, {**message, **reply}, token)
 
 
 def _message(context: FiringContext, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import re
 import shlex
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ _SECONDS = 60.0
 _MOST_BLOCKS = 512 * 1024  # of 512 bytes: no file of the repository's gets larger
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
 _SCP = re.compile(r"(?:([A-Za-z0-9._-]+)@)?([A-Za-z0-9.-]+):(?!/)(.+)\Z", re.ASCII)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\Z|[0-9a-f:.]*:[0-9a-f:.]*\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*\Z", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
@@ -61,8 +62,11 @@ _token = msgspec.json.Decoder(_Token).decode
 
 def fault(spec: Mapping[str, Any]) -> str | None:
     """What is missing or makes no sense."""
-    if _place(_url(spec)) is None:
+    place = _place(_url(spec))
+    if place is None:
         return f"{_PATH}.url: must be an http, https or ssh URL of a host, without a password"
+    if place.scheme == "ssh" and not spec.get("sshKeySecret"):
+        return f"{_PATH}.sshKeySecret: is required for an ssh URL"
     path = str(spec.get("filePath") or "")
     if not path:
         return f"{_PATH}.filePath: is required"
@@ -83,13 +87,16 @@ async def fetch(context: FiringContext, spec: Mapping[str, Any], cap: int) -> by
     place = _place(_url(spec))
     assert place is not None
     try:
-        addresses = await context.services.egress.addresses(place.host, place.port)
+        async with asyncio.timeout(_SECONDS):
+            addresses = await context.services.egress.addresses(place.host, place.port)
+    except TimeoutError:
+        raise TriggerFailed(f"{_PATH}.url: {place.host} is not looked up in time") from None
     except OSError as error:
         denied = isinstance(error, EgressDenied)
         raise TriggerFailed(f"{_PATH}.url: {error}", permanent=denied) from None
     with tempfile.TemporaryDirectory(prefix="headrace-git-") as name:
         folder = Path(name)
-        environment = await _environment(context, spec, place, addresses[0], folder)
+        environment = await _environment(context, spec, place, addresses, folder)
         try:
             async with asyncio.timeout(_SECONDS):
                 repository = _Repository(folder / "repository", environment)
@@ -104,7 +111,7 @@ def _url(spec: Mapping[str, Any]) -> str:
 
 
 def _place(url: str) -> _Place | None:
-    if any(c.isspace() or ord(c) < 33 for c in url) or url.startswith("-"):
+    if any(c.isspace() or ord(c) < 33 or c == "\\" for c in url) or url.startswith("-"):
         return None
     if "://" not in url:
         found = _SCP.match(url)
@@ -114,9 +121,10 @@ def _place(url: str) -> _Place | None:
         port = parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
         return None
-    if not parts.hostname or parts.hostname.startswith("-") or parts.password is not None:
+    # The name is told to git together with its address: both must read it alike.
+    if not _HOST.match(parts.hostname or "") or parts.password is not None:
         return None
-    return _Place(url, parts.scheme, parts.hostname, port)
+    return _Place(url, parts.scheme, str(parts.hostname), port)
 
 
 def _wanted(spec: Mapping[str, Any]) -> list[str]:
@@ -188,7 +196,11 @@ class _Repository:
 
 
 async def _environment(
-    context: FiringContext, spec: Mapping[str, Any], place: _Place, address: str, folder: Path
+    context: FiringContext,
+    spec: Mapping[str, Any],
+    place: _Place,
+    addresses: Sequence[str],
+    folder: Path,
 ) -> dict[str, str]:
     """All that git knows: nothing of this machine's own settings but where programs are."""
     settings = [
@@ -198,6 +210,7 @@ async def _environment(
         ("http.lowSpeedLimit", "1"),
         ("http.lowSpeedTime", "20"),
         ("fetch.fsckObjects", "true"),
+        ("fetch.recurseSubmodules", "false"),
         ("gc.auto", "0"),
     ]
     made = {
@@ -209,9 +222,9 @@ async def _environment(
         "GIT_ASKPASS": "true",
     }
     if place.scheme == "ssh":
-        made["GIT_SSH_COMMAND"] = await _ssh(context, spec, place, address, folder)
+        made["GIT_SSH_COMMAND"] = await _ssh(context, spec, place, addresses[0], folder)
     else:
-        shown = f"[{address}]" if ":" in address else address
+        shown = ",".join(f"[{each}]" if ":" in each else each for each in addresses)
         settings.append(("http.curloptResolve", f"{place.host}:{place.port}:{shown}"))
         login = await _login(context, spec, place)
         if login:

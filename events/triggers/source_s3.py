@@ -6,6 +6,7 @@ understands; keys come from Secrets, never from the process's own environment.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +34,7 @@ def fault(spec: Mapping[str, Any]) -> str | None:
     ):
         if not value:
             return f"{_PATH}.{field}: is required"
-    if any(c in str(spec["endpoint"]) for c in "/?#@ "):
+    if any(c in "/?#@\\" or ord(c) <= 32 for c in str(spec["endpoint"])):
         return f"{_PATH}.endpoint: is a host with a port or without, not a URL"
     return None
 
@@ -64,6 +65,6 @@ async def _tls(context: FiringContext, spec: Mapping[str, Any]) -> ssl.SSLContex
     path = f"{_PATH}.caCertificate"
     authority = await credentials.required(context, reference, path)
     try:
-        return ssl.create_default_context(cadata=authority)
+        return await asyncio.to_thread(ssl.create_default_context, cadata=authority)
     except ssl.SSLError:
         raise TriggerFailed(f"{path}: is no PEM certificate", permanent=True) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,17 +12,17 @@ from typing import Any, cast
 from events.bus.contract import Bus
 from events.secrets import Secrets
 from events.sources import registry
-from events.sources.contract import SourceContext, SourceServices
+from events.sources.contract import SourceContext, SourceError, SourceServices
 from events.sources.event_filter import EventFilter
 from events.sources.http_gateway import GatewaySettings, HttpGateway
 from kube.clock import Clock, SystemClock
 from kube.cluster import Cluster, Object
 from kube.errors import NotFound
-from kube.resources import Resource
+from kube.resources import CONFIGMAPS, Resource
 
 
 class SecretsOnly:
-    """Just enough of a cluster to read Secrets from: name to key to value."""
+    """Just enough of a cluster to read Secrets and ConfigMaps from: name to key to value."""
 
     def __init__(self, secrets: Mapping[str, Mapping[str, str]]) -> None:
         self.secrets = {name: dict(values) for name, values in secrets.items()}
@@ -30,6 +30,8 @@ class SecretsOnly:
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
         if name not in self.secrets:
             raise NotFound(name)
+        if resource == CONFIGMAPS:
+            return {"metadata": {"name": name}, "data": dict(self.secrets[name])}
         data = {k: base64.b64encode(v.encode()).decode() for k, v in self.secrets[name].items()}
         return {"metadata": {"name": name}, "data": data}
 
@@ -49,9 +51,10 @@ class Served:
         *,
         notes: list[str] | None = None,
         prefix: str = "argo_default",
+        wanted: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         """Run one event and wait until it is ready; raises what it raised. `notes` collects
-        what it says of itself."""
+        what it says of itself; `wanted` is the entry as it is when the event ends."""
         expression = (spec.get("filter") or {}).get("expression")
         context = SourceContext(
             "argo",
@@ -64,13 +67,14 @@ class Served:
             prefix,
             self.services,
             EventFilter(expression) if expression else None,
+            wanted,
         )
         ready = asyncio.Event()
 
-        def signal(note: str = "") -> None:
+        def signal(note: str = "", lost: SourceError | None = None) -> None:
             ready.set()
             if notes is not None:
-                notes.append(note)
+                notes.append(note if lost is None else f"lost: {lost}")
 
         task = asyncio.create_task(registry.SOURCES[kind].make().run(context, signal))
         self.tasks.append(task)

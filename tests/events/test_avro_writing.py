@@ -99,6 +99,20 @@ def test_what_does_not_fit_is_named(schema: Any, value: Any, words: str) -> None
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        [[]],
+        {"type": "record", "name": "R", "fields": 5},
+        {"type": "record", "name": "R", "fields": [{"type": "int"}]},
+        {"type": "enum", "name": "E", "symbols": 4},
+    ],
+)
+def test_a_schema_that_is_none_is_named(schema: Any) -> None:
+    with pytest.raises(BadValue, match="value"):
+        avro_writing.from_json(schema, {})
+
+
 def test_nesting_is_capped() -> None:
     node = {
         "type": "record",

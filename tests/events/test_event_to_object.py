@@ -20,7 +20,7 @@ import pytest
 from events.bus.contract import Bus
 from events.bus.jetstream import Timing
 from events.buses import ManagedJetStream
-from events.ledger import commands, reading
+from events.ledger import auditing, commands, reading
 from events.ledger.records import State
 from events.runtime import EventsRuntime
 from events.sensors.compiled import compile_sensor
@@ -102,7 +102,7 @@ class World:
                     return dict(entry)
             return None
 
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(20):
             while True:
                 obj = await self.cluster.get(resource, "argo", name)
                 if (entry := found(obj)) is not None:
@@ -113,7 +113,7 @@ class World:
         self, count: int, prefix: str = "", resource: Resource = WORKFLOWS
     ) -> list[Object]:
         """Wait until there are `count` objects, and a little longer to see that no more come."""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(20):
             while True:
                 found = (await self.cluster.list(resource, "argo")).items
                 mine = [o for o in found if o["metadata"]["name"].startswith(prefix)]
@@ -132,13 +132,13 @@ class World:
         assert found is not None
         return found
 
-    async def books(self) -> reading.Books:
+    async def books(self) -> auditing.Books:
         found = await self.cluster.list(SENSORS, "argo")
-        return await reading.audit(self.bus, [compile_sensor(obj) for obj in found.items])
+        return await auditing.audit(self.bus, [compile_sensor(obj) for obj in found.items])
 
-    async def settled(self) -> reading.Books:
+    async def settled(self) -> auditing.Books:
         """Wait until nothing is on its way and the books balance."""
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(20):
             while True:
                 books = await self.books()
                 last = max([e.sequence async for e in reading.entries(self.bus)], default=0)
@@ -306,7 +306,7 @@ async def test_what_can_never_work_is_a_dead_letter_and_can_be_redriven(world: W
     await world.sensor([dependency("push", "push")], submit("ci-", broken))
     await world.post("/push", {"n": 1})
     books = await world.settled()
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(20):
         while books.by_state[State.DEAD] != 1:
             books = await world.settled()
     [letter] = await reading.dead_letters(world.bus)
@@ -319,7 +319,7 @@ async def test_what_can_never_work_is_a_dead_letter_and_can_be_redriven(world: W
         holder = holder[step]
     holder[0]["src"]["value"] = "default"
     await world.cluster.update(SENSORS, "argo", fixed)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(20):
         while (await world.cluster.get(SENSORS, "argo", "ci"))["status"]["observedGeneration"] != 2:
             await asyncio.sleep(0.01)
     await commands.redrive(world.bus, "argo_default", letter.key)
@@ -386,7 +386,7 @@ async def test_objects_are_changed(
     }
     await world.sensor([dependency("push", "push")], {"template": {"name": "change", "k8s": k8s}})
     await world.post("/push", {"v": "new"})
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(20):
         while not check(await world.cluster.get(CONFIGMAPS, "argo", "target")):
             await asyncio.sleep(0.01)
 
@@ -401,14 +401,15 @@ async def test_an_edit_of_a_source_takes_effect_and_leaves_its_neighbour_alone(
     edited["spec"]["webhook"]["three"] = {"port": "nope", "endpoint": "/x", "method": "POST"}
     await world.cluster.update(EVENT_SOURCES, "argo", edited)
     found = await world.condition(EVENT_SOURCES, "hooks", "endpoint.webhook.three", "False")
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(20):
         while not found.get("message"):
+            await asyncio.sleep(0.01)
             found = await world.condition(EVENT_SOURCES, "hooks", "endpoint.webhook.three", "False")
     assert found["message"].startswith("spec.webhook.three.port:")
     statuses = {p: (await world.post(p, {})).status for p in ("/one", "/two", "/moved")}
     assert statuses == {"/one": 200, "/two": 404, "/moved": 200}
     await world.cluster.delete(EVENT_SOURCES, "argo", "hooks")
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(20):
         while True:
             try:
                 await world.post("/one", {})
@@ -425,8 +426,9 @@ async def test_a_source_without_a_bus_says_so(
         webhook = {"port": str(world.port), "endpoint": "/push", "method": "POST"}
         await world.apply(EVENT_SOURCES, "hooks", {"webhook": {"push": webhook}})
         found = await world.condition(EVENT_SOURCES, "hooks", "Deployed", "False")
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(20):
             while found.get("reason") != "NoEventBus":
+                await asyncio.sleep(0.01)
                 found = await world.condition(EVENT_SOURCES, "hooks", "Deployed", "False")
         assert "EventBus 'default' does not exist" in found["message"]
         await world.apply(EVENT_BUSES, "default", {"nats": {"native": {"auth": "token"}}})

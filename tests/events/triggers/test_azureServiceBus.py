@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 
 from events.azure import sas as azure_sas
 from events.triggers import registry
 from events.triggers.contract import TriggerFailed
+from tests.events.triggers.authority import CERTIFICATE, TRUST, demanding, held
 from tests.events.triggers.firing import KEY, TRACE, fire, selector, taken, whole
 from tests.events.triggers.recorder import Recorder, recording
 from tests.events.triggers.sas import signed_rightly
@@ -46,6 +48,19 @@ async def test_the_entity_may_stand_in_the_connection_string() -> None:
     async with recording() as server:
         found = await fire("azureServiceBus", spec(), secrets(server, ";EntityPath=orders"))
     assert found == "Service Bus orders"
+
+
+async def test_tls_with_a_client_certificate() -> None:
+    authority = trustme.CA()
+    async with recording(ssl_context=demanding(authority)) as server:
+        text = f"Endpoint=sb://localhost:{server.port}/;SharedAccessKeyName=n;SharedAccessKey=k"
+        values = {"azure": {"connection": text}, **held(authority)}
+        given = spec(queueName="q")
+        assert await fire("azureServiceBus", given | {"tls": TRUST | CERTIFICATE}, values)
+        for tls in (TRUST, CERTIFICATE, None):
+            with pytest.raises(TriggerFailed, match="azureServiceBus: "):
+                await fire("azureServiceBus", given | {"tls": tls}, values)
+    assert len(server.got) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -105,6 +108,62 @@ async def test_it_logs_in(tmp_path: Path, kind: str) -> None:
             await fire("nats", spec(broker), secrets)
         await fire("nats", spec(broker, auth={kind: auth}), secrets)
         await heard.next_msg(timeout=5)
+
+
+def pair_of(kind: int) -> tuple[str, nats_keys.KeyPair]:
+    """A fresh seed of a kind (its letter in base32, times 8), and its pair."""
+    raw = bytes([18 << 3 | kind >> 5, (kind & 31) << 3]) + os.urandom(32)
+    raw += binascii.crc_hqx(raw, 0).to_bytes(2, "little")
+    seed = base64.b32encode(raw).decode().rstrip("=")
+    return seed, nats_keys.from_seed(seed)
+
+
+def jwt_of(issuer: nats_keys.KeyPair, subject: str, kind: str) -> str:
+    def packed(part: Any) -> str:
+        return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+    claims = {"jti": "x", "iat": 1, "iss": issuer.public, "sub": subject, "name": kind}
+    most = dict.fromkeys(("subs", "data", "payload", "conn", "leaf", "imports", "exports"), -1)
+    mine = {"subs": -1, "data": -1, "payload": -1} if kind == "user" else {"limits": most}
+    claims["nats"] = {"type": kind, "version": 2, **mine}
+    text = f"{packed({'typ': 'JWT', 'alg': 'ed25519-nkey'})}.{packed(claims)}"
+    signature = base64.b64decode(issuer.sign(text))
+    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+async def test_it_logs_in_with_a_credentials_file(tmp_path: Path) -> None:
+    _, operator = pair_of(14 << 3)
+    _, account = pair_of(0)
+    seed, user = pair_of(20 << 3)
+    config = (
+        f"operator: {jwt_of(operator, operator.public, 'operator')}\nresolver: MEMORY\n"
+        f"resolver_preload: {{{account.public}: {jwt_of(operator, account.public, 'account')}}}"
+    )
+    text = (
+        f"-----BEGIN NATS USER JWT-----\n{jwt_of(account, user.public, 'user')}\n"
+        "------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    )
+    auth = {"credential": selector("login", "file")}
+    async with running(tmp_path, config) as broker:
+        assert await fire("nats", spec(broker, auth=auth), {"login": {"file": text}})
+        other = {"login": {"file": text.replace(seed, pair_of(20 << 3)[0])}}
+        with pytest.raises(TriggerFailed, match=r"nats\.url: .*[Aa]uthorization") as failed:
+            await fire("nats", spec(broker, auth=auth), other)
+    assert seed not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("login", "config"),
+    [
+        ("t%2F0k@", 'authorization {token: "t/0k"}'),
+        ("u:p%40w@", 'authorization {user: u, password: "p@w"}'),
+    ],
+)
+async def test_a_login_may_stand_in_the_url(tmp_path: Path, login: str, config: str) -> None:
+    async with running(tmp_path, config) as broker:
+        given = spec(broker, url=f"nats://{login}127.0.0.1:{broker.port}")
+        assert await fire("nats", given) == "NATS orders.new"
 
 
 async def test_tls_is_checked(tmp_path: Path) -> None:

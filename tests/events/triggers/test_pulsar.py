@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 
 from events.triggers import pulsar, registry
 from events.triggers.contract import TriggerFailed
 from kube.egress import EgressSettings
 from tests import ports
+from tests.events.triggers.authority import CERTIFICATE, TRUST, demanding, held
 from tests.events.triggers.firing import KEY, TRACE, fire, selector, taken, whole
 from tests.events.triggers.recorder import Got, Recorder, served
 
@@ -26,7 +28,9 @@ def accepted(message: dict[str, Any]) -> Any:
 
 
 @asynccontextmanager
-async def producer(reply: Reply = accepted, status: int = 101) -> AsyncIterator[Recorder]:
+async def producer(
+    reply: Reply = accepted, status: int = 101, **more: Any
+) -> AsyncIterator[Recorder]:
     server = Recorder(ports.free_port())
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -45,7 +49,7 @@ async def producer(reply: Reply = accepted, status: int = 101) -> AsyncIterator[
         await socket.close()
         return socket
 
-    async with served(handle, server.port):
+    async with served(handle, server.port, **more):
         yield server
 
 
@@ -76,6 +80,20 @@ async def test_parameters_change_the_topic() -> None:
         await fire("pulsar", given)
     assert "/orders.new?" in server.got[0].path
     assert "authorization" not in server.got[0].headers
+
+
+async def test_tls_with_a_client_certificate() -> None:
+    authority = trustme.CA()
+    async with producer(ssl_context=demanding(authority)) as server:
+        named = spec(url=f"wss://localhost:{server.port}")
+        trusted = {"tlsTrustCertsSecret": TRUST["caCertSecret"], "tls": CERTIFICATE}
+        unchecked = {"tlsAllowInsecureConnection": True, "tls": CERTIFICATE}
+        for given in ({"tls": TRUST | CERTIFICATE}, trusted, unchecked):
+            assert (await fire("pulsar", named | given, held(authority))).startswith("Pulsar ")
+        for given in ({}, {"tls": TRUST}, {"tls": CERTIFICATE}):
+            with pytest.raises(TriggerFailed, match="pulsar"):
+                await fire("pulsar", named | given, held(authority))
+    assert len(server.got) == 3
 
 
 @pytest.mark.parametrize(

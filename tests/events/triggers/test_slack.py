@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -88,6 +89,18 @@ async def test_messages_of_one_key_become_a_thread(api: Any) -> None:
     sent = [json.loads(got.body) for got in server.got]
     assert [s.get("thread_ts") for s in sent] == [None, "171.0001", None]
     assert [s.get("reply_broadcast") for s in sent] == [None, True, None]
+
+
+async def test_messages_that_come_together_have_one_beginning(api: Any) -> None:
+    trigger, answers = SlackTrigger(), [refused("ratelimited"), *[posted] * 4]
+    async with recording(lambda got: answers.pop(0)(got)) as server:
+        api(server)
+        given = spec(thread={"messageAggregationKey": "deploy-7"})
+        with pytest.raises(TriggerFailed):
+            await fire(given, trigger)
+        await asyncio.gather(*(fire(given, trigger) for _ in range(4)))
+    sent = [json.loads(got.body).get("thread_ts") for got in server.got]
+    assert sent == [None, None, "171.0001", "171.0001", "171.0001"]
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 
 from events.aws import sigv4
 from events.aws.sigv4 import Keys, Request, Scope
+from events.secrets import MissingValue
 from events.triggers import source
 from events.triggers.contract import TriggerFailed
+from kube.egress import EgressSettings
 from tests.events.triggers import firing
 from tests.events.triggers.recorder import Got, recording
 
@@ -99,6 +103,77 @@ def test_what_is_missing_is_named(more: dict[str, Any], words: str) -> None:
     fault = source.fault(s3("http://store:9000", **more))
     assert fault is not None
     assert fault.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"url": {"path": "file:///etc/passwd"}}, "source.url.path: must begin with http"),
+        ({"url": {"verifyCert": True}}, "source.url.path: must begin with http"),
+        ({"file": {"path": "a.yaml"}}, "source.file.path: must be an absolute path"),
+        ({"configmap": {"name": "a"}}, "source.configmap.key: is required"),
+    ],
+)
+def test_a_source_that_cannot_be_is_named(given: dict[str, Any], words: str) -> None:
+    assert (source.fault(given) or "").startswith(words)
+
+
+async def test_an_object_comes_from_a_config_map_of_the_namespace() -> None:
+    context = firing.context({"manifests": {"ci": "kind: Pod\n"}})
+    given = {"configmap": {"name": "manifests", "key": "ci"}}
+    assert await source.fetch(context, given) == {"kind": "Pod"}
+    with pytest.raises(MissingValue, match=r"source\.configmap: no key 'x' in 'manifests'"):
+        await source.fetch(context, {"configmap": {"name": "manifests", "key": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"kind: A\n---\nkind: B\n", "source.url: holds 2 objects, not one"),
+        (b"", "source.url: is no object"),
+        (b"kind: \xff\n", "source.url: is no YAML: yaml: line 1: not UTF-8 text"),
+        (b"#" * 20_000, "source.url: is no object"),
+    ],
+)
+async def test_what_is_not_one_object_is_permanent(text: bytes, words: str) -> None:
+    async with recording(lambda _: web.Response(body=text)) as server:
+        with pytest.raises(TriggerFailed) as failed:
+            await source.fetch(firing.context(), {"url": {"path": server.url}})
+    assert str(failed.value).startswith(words)
+    assert failed.value.permanent
+
+
+async def test_one_object_between_marks_is_one_object() -> None:
+    given = {"inline": "---\nkind: Pod\n---\n"}
+    assert await source.fetch(firing.context(), given) == {"kind": "Pod"}
+
+
+async def test_a_url_with_a_certificate_nobody_trusts_is_refused() -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(tls)
+    async with recording(lambda _: web.Response(body=YAML), ssl_context=tls) as server:
+        given = {"url": {"path": f"https://localhost:{server.port}/", "verifyCert": False}}
+        with pytest.raises(TriggerFailed, match=r"source\.url\.path: .*certificate"):
+            await source.fetch(firing.context(), given)
+
+
+@pytest.mark.parametrize(
+    "target", ["http://169.254.169.254/", "http://127.0.0.1:4999/", "file:///etc/passwd"]
+)
+@pytest.mark.parametrize("kind", ["url", "s3"])
+async def test_the_egress_policy_holds_also_after_a_redirect(kind: str, target: str) -> None:
+    moved = web.Response(status=302, headers={"Location": target})
+    own = EgressSettings(own_ports=lambda: frozenset({4999}))
+    async with recording(lambda _: moved) as server:
+        given = s3(server.url) if kind == "s3" else {"url": {"path": server.url}}
+        with pytest.raises(TriggerFailed, match=rf"source\.{kind}"):
+            await source.fetch(firing.context(KEYS, egress=own), given)
+        assert len(server.got) == 1
+    if not target.startswith("http"):
+        return
+    given = s3(target.rstrip("/")) if kind == "s3" else {"url": {"path": target}}
+    with pytest.raises(TriggerFailed, match=r"link-local|belongs to headrace"):
+        await source.fetch(firing.context(KEYS, egress=own), given)
 
 
 def _seconds(moment: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -157,6 +158,21 @@ async def test_a_password_goes_along_and_is_in_no_message(tmp_path: Path) -> Non
         assert not caught.value.permanent
 
 
+async def test_any_address_of_a_name_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def both(host: str, port: int, **more: Any) -> list[Any]:
+        assert host == "git.example"
+        found = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
+        return [(family, socket.SOCK_STREAM, 6, "", (at, port)) for family, at in found]
+
+    async with hosting(tmp_path) as host:
+        host.commit("master", a="{kind: found}")
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+        url = host.url.replace("127.0.0.1", "git.example")
+        assert await read({"url": url}) == {"kind": "found"}
+
+
 async def test_a_github_app_has_a_token(tmp_path: Path) -> None:
     key = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM,
@@ -251,6 +267,11 @@ async def test_the_egress_policy_holds_also_after_a_redirect(tmp_path: Path) -> 
         ({"url": "https://u:p@example.com/x"}, "without a password"),
         ({"url": "ssh://-oProxyCommand=date/x"}, "url: must be"),
         ({"url": "--upload-pack=date"}, "url: must be"),
+        ({"url": "http://a.example\\@b.example/x"}, "url: must be"),
+        ({"url": "http://a%2eexample/x"}, "url: must be"),
+        ({"url": "gopher://a.example/x"}, "url: must be"),
+        ({"url": "ssh://git@example.com/x"}, "sshKeySecret: is required for an ssh URL"),
+        ({"remote": {"name": "o", "urls": ["file:///srv/x"]}}, "url: must be"),
         ({"filePath": ""}, "filePath: is required"),
         ({"filePath": "../a"}, "filePath: must be a path within"),
         ({"filePath": "/etc/passwd"}, "filePath: must be a path within"),
