@@ -6,6 +6,7 @@ gjson path; a filter without fields passes; what is no boolean does not). Caller
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -66,13 +67,20 @@ def _plain(value: Any) -> Any:
         case bool():
             return value
         case int() | float():
-            return float(value)
+            return _float(value)
         case list():
             return [_plain(item) for item in value]
         case dict():
             return {key: _plain(item) for key, item in value.items()}
         case _:
             return value
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def of(mapping: Mapping[str, Any]) -> ExprFilter:

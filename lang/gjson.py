@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lang import gjson_modifiers, gjson_query, gojson, strconv
+from lang import gjson_modifiers, gjson_path, gjson_query, gojson, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
 Step = Callable[[Any], Any]
+Containers = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,32 +139,24 @@ def compiled(path: str) -> Step:
     return _Compiler(path, 0).steps()
 
 
-@dataclass(slots=True)
-class _Part:
-    """One component: its text without escapes, whether it is a pattern, what follows it."""
-
-    text: str
-    pattern: bool
-    separator: str  # "", "." or "|"
-    rest: str
-    query: str = ""
-    all: bool = False
-    each: bool = False
-
-
 class _Compiler:
     """From path text to steps, part by part, from the left."""
 
-    def __init__(self, path: str, depth: int) -> None:
+    def __init__(self, path: str, depth: int, *, inside: bool = False) -> None:
         if depth > DEFAULT_LIMITS.nesting:
             raise LangError(ErrorKind.LIMIT, "path is nested too deeply", 0)
         self._path = path
         self._depth = depth
+        self._inside = inside
 
-    def _rest(self, path: str) -> Step:
-        return _Compiler(path, self._depth + 1).steps()
+    def _rest(self, path: str, *, inside: bool = False) -> Step:
+        return _Compiler(path, self._depth + 1, inside=inside).steps()
 
     def steps(self) -> Step:
+        return self._component() if self._inside else self._beginning()
+
+    def _beginning(self) -> Step:
+        """At the start and behind a pipe a path may be more than keys."""
         path = self._path
         if path.startswith("@"):
             found = self._modifier(path)
@@ -177,44 +170,57 @@ class _Compiler:
             return self._literal(path)
         if path.startswith("..") and len(path) > 2:
             return self._lines(path)
-        part = split(path)
+        return self._component()
+
+    def _component(self) -> Step:
+        part = gjson_path.split(self._path)
         if part.each or part.query:
             return self._array(part)
         return self._member(part)
 
     # -- plain components -------------------------------------------------------------------
 
-    def _member(self, part: _Part) -> Step:
+    def _member(self, part: gjson_path.Part) -> Step:
         key, pattern = part.text, part.pattern
-        then = self._rest(part.rest) if part.separator else None
+        then = self._rest(part.rest, inside=part.separator == ".") if part.separator else None
         if pattern and then is not None and part.separator == ".":
             return _any_match(key, then)
 
+        piped = part.separator == "|"
+        escaped = self._path.startswith("\\")  # then it is no index
+
         def step(value: Any) -> Any:
-            found = _child(value, key, pattern=pattern)
-            return found if then is None or found is MISSING else then(found)
+            found = child(value, key, pattern=pattern)
+            if escaped and isinstance(value, list):
+                found = MISSING
+            if then is None or _ends(found, value, piped=piped):
+                return found
+            return then(found)
 
         return step
 
-    def _array(self, part: _Part) -> Step:
+    def _array(self, part: gjson_path.Part) -> Step:
         test = gjson_query.compile_query(part.query, self._rest) if part.query else None
         if test is not None and not part.all:
             then = self._rest(part.rest) if part.separator else None
 
+            piped = part.separator == "|"
+
             def first(value: Any) -> Any:
-                if not isinstance(value, list):
-                    return MISSING
-                found = next((item for item in value if test(item)), MISSING)
-                return found if then is None or found is MISSING else then(found)
+                items = value if isinstance(value, list) else ()
+                found = next((item for item in items if test(item)), MISSING)
+                if then is None or _ends(found, value, piped=piped):
+                    return found
+                return then(found)
 
             return first
         return self._every(part, test)
 
-    def _every(self, part: _Part, test: Callable[[Any], bool] | None) -> Step:
+    def _every(self, part: gjson_path.Part, test: Callable[[Any], bool] | None) -> Step:
         """`#`, `#.x`, `#(…)#`, `#(…)#.x`; what follows a `|` works on the resulting list."""
         below, after = "", ""
         if part.separator == ".":
-            below, after = split_pipe(part.rest)
+            below, after = gjson_path.split_pipe(part.rest)
         elif part.separator == "|":
             after = part.rest
         each = self._rest(below) if part.separator == "." else None
@@ -223,16 +229,15 @@ class _Compiler:
 
         def step(value: Any) -> Any:
             if not isinstance(value, list):
-                return (
-                    MISSING if not (isinstance(value, dict) and counts) else value.get("#", MISSING)
-                )
-            if counts:
-                found: Any = len(value)
+                member = isinstance(value, dict) and counts
+                found: Any = value.get("#", MISSING) if member else MISSING
+            elif counts:
+                found = len(value)
             else:
                 found = value if test is None else [item for item in value if test(item)]
                 if each is not None:
                     found = [x for x in map(each, found) if x is not MISSING]
-            return found if then is None else then(found)
+            return then(found) if then is not None and isinstance(value, Containers) else found
 
         return step
 
@@ -248,15 +253,16 @@ class _Compiler:
 
         def step(value: Any) -> Any:
             found = run(value)
-            return found if then is None or found is MISSING else then(found)
+            return found if then is None else then(found)
 
         return step
 
     def _multipath(self, path: str) -> Step | None:
-        end = closing(path, 0)
+        end = gjson_path.closing(path, 0)
         if end < 0:
             return None
-        entries = [_entry(text) for text in split_top(path[1:end])]
+        texts = gjson_path.split_top(path[1:end])
+        entries = [gjson_path.entry(text) if path[0] == "{" else ("", text) for text in texts]
         rest = path[end + 1 :]
         then = self._rest(rest[1:]) if rest[:1] in {".", "|"} else None
         selectors = [(name, self._rest(inner)) for name, inner in entries if inner]
@@ -272,11 +278,11 @@ class _Compiler:
 
     def _literal(self, path: str) -> Step:
         text = path[1:]
-        end = closing(path, 1) if text[:1] in {"{", "["} else -1
+        end = gjson_path.closing(path, 1) if text[:1] in {"{", "["} else -1
         if end < 0:
             end = len(path) - 1
             for at, character in enumerate(text):
-                if character in ".|" and not _inside_quotes(text, at):
+                if character in ".|" and not gjson_path.inside_quotes(text, at):
                     end = at
                     break
         literal, rest = path[1 : end + 1], path[end + 1 :]
@@ -292,10 +298,15 @@ class _Compiler:
         then = self._rest(rest) if rest else None
 
         def step(value: Any) -> Any:
-            lines = value if isinstance(value, list) else [value]
+            lines = [] if value is MISSING else [value]
             return lines if then is None else then(lines)
 
         return step
+
+
+def _ends(found: Any, value: Any, *, piped: bool) -> bool:
+    """Nothing was found; behind a pipe out of a container the path goes on all the same."""
+    return found is MISSING and not (piped and isinstance(value, Containers))
 
 
 def _any_match(pattern: str, then: Step) -> Step:
@@ -311,7 +322,8 @@ def _any_match(pattern: str, then: Step) -> Step:
     return step
 
 
-def _child(value: Any, key: str, *, pattern: bool) -> Any:
+def child(value: Any, key: str, *, pattern: bool) -> Any:
+    """The member or item that a key names, MISSING where there is none."""
     if isinstance(value, dict):
         if not pattern:
             return value.get(key, MISSING)
@@ -321,150 +333,3 @@ def _child(value: Any, key: str, *, pattern: bool) -> Any:
         index = int(key) if len(key) < 19 else len(value)
         return value[index] if index < len(value) else MISSING
     return MISSING
-
-
-def split(path: str) -> _Part:
-    """The first component of a path and what follows."""
-    if path.startswith("#"):
-        return _hash(path)
-    text: list[str] = []
-    pattern = False
-    i = 0
-    while i < len(path):
-        character = path[i]
-        if character == "\\" and i + 1 < len(path):
-            following = path[i + 1]
-            text.append("\\" + following if following in "*?\\" and pattern else following)
-            if following in "*?" and not pattern:
-                text[-1] = following
-            i += 2
-            continue
-        if character in ".|":
-            return _Part("".join(text), pattern, _separator(path, i), path[i + 1 :])
-        if character in "*?":
-            pattern = True
-        text.append(character)
-        i += 1
-    return _Part("".join(text), pattern, "", "")
-
-
-def _separator(path: str, at: int) -> str:
-    """A dot before a modifier works like a pipe."""
-    return "|" if path[at] == "." and path[at + 1 : at + 2] in {"@", "!"} else path[at]
-
-
-def _hash(path: str) -> _Part:
-    if len(path) == 1:
-        return _Part("#", False, "", "", each=True)
-    following = path[1]
-    if following in ".|":
-        return _Part("#", False, following, path[2:], each=True)
-    if following in "([":
-        end = closing(path, 1)
-        if end < 0:
-            return _Part(path, False, "", "")
-        query, rest = path[2:end], path[end + 1 :]
-        every = rest.startswith("#")
-        rest = rest[1:] if every else rest
-        separator = rest[:1] if rest[:1] in {".", "|"} else ""
-        return _Part("#", False, separator, rest[1:], query=query or " ", all=every)
-    end = next((i for i, c in enumerate(path) if c in ".|"), len(path))
-    return _Part(path[:end], False, path[end : end + 1], path[end + 1 :])
-
-
-def closing(path: str, start: int) -> int:
-    """Where the bracket at `start` is closed, -1 if it is not."""
-    depth = 0
-    quoted = False
-    i = start
-    while i < len(path):
-        character = path[i]
-        if character == "\\":
-            i += 1
-        elif character == '"':
-            quoted = not quoted
-        elif not quoted:
-            if character in "([{":
-                depth += 1
-            elif character in ")]}":
-                depth -= 1
-                if depth == 0:
-                    return i
-        i += 1
-    return -1
-
-
-def split_pipe(path: str) -> tuple[str, str]:
-    """Before and after the first `|` outside of brackets and quotes."""
-    depth = 0
-    i = 0
-    while i < len(path):
-        character = path[i]
-        if character == "\\":
-            i += 1
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif (character == "|" and depth <= 0) or (
-            character == "." and depth <= 0 and path[i + 1 : i + 2] == "@"
-        ):
-            return path[:i], path[i + 1 :]
-        i += 1
-    return path, ""
-
-
-def split_top(text: str) -> list[str]:
-    """The parts between commas that are in no bracket and no quote."""
-    parts, depth, start, quoted = [], 0, 0, False
-    i = 0
-    while i < len(text):
-        character = text[i]
-        if character == "\\":
-            i += 1
-        elif character == '"':
-            quoted = not quoted
-        elif not quoted:
-            if character in "([{":
-                depth += 1
-            elif character in ")]}":
-                depth -= 1
-            elif character == "," and depth == 0:
-                parts.append(text[start:i])
-                start = i + 1
-        i += 1
-    parts.append(text[start:])
-    return parts
-
-
-def _entry(text: str) -> tuple[str, str]:
-    """A selector of a multipath: its name (given, or the last key) and its path."""
-    depth = 0
-    quoted = False
-    for i, character in enumerate(text):
-        if character == '"':
-            quoted = not quoted
-        elif not quoted:
-            if character in "([{":
-                depth += 1
-            elif character in ")]}":
-                depth -= 1
-            elif character == ":" and depth == 0 and not text.startswith("@"):
-                name = text[:i]
-                if name.startswith('"') and name.endswith('"') and len(name) > 1:
-                    name = str(gojson.parse(name))
-                return name, text[i + 1 :]
-    return _last_name(text), text
-
-
-def _last_name(path: str) -> str:
-    start = 0
-    for at, character in enumerate(path):
-        if character in ".|" and path[at - 1 : at] != "\\":
-            start = at + 1
-    last = path[start:]
-    return "_" if not last or last[0] in "#@!{[" or last.endswith(")") else last
-
-
-def _inside_quotes(text: str, at: int) -> bool:
-    return text[:at].replace('\\"', "").count('"') % 2 == 1

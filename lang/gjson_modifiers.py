@@ -58,7 +58,8 @@ def bind(modifier: Modifier, argument: str, compile_path: Compile) -> Callable[[
             options = gojson.parse(argument)
         except LangError:
             options = argument
-    return lambda value: value if value is MISSING else modifier(value, options)
+    of_nothing = _OF_NOTHING.get(modifier, MISSING)
+    return lambda value: of_nothing if value is MISSING else modifier(value, options)
 
 
 def _option(options: Any, name: str) -> bool:
@@ -90,15 +91,24 @@ def _values(value: Any, _: Any) -> Any:
 
 
 def _flatten(value: Any, options: Any) -> Any:
+    """Lists within a list opened; not `deep`, their items keep the text between the brackets."""
+    from lang import gjson_text
+    from lang.gjson import raw_of
+
     if not isinstance(value, list):
         return value
     deep = _option(options, "deep")
-    found: list[Any] = []
+    found = gjson_text.Array()
+    texts: list[str] = []
     for item in value:
         if isinstance(item, list):
-            found += _flatten(item, options) if deep else item
+            inner = _flatten(item, options) if deep else item
+            found += inner
+            texts.append(raw_of(inner).strip()[1:-1])
         else:
             found.append(item)
+            texts.append(raw_of(item))
+    found.raw = "[" + ",".join(text for text in texts if text.strip()) + "]"
     return found
 
 
@@ -136,13 +146,14 @@ def _tostr(value: Any, _: Any) -> Any:
 
 
 def _fromstr(value: Any, _: Any) -> Any:
+    from lang import gjson_text
     from lang.gjson import MISSING
 
-    text = value if isinstance(value, str) else gojson.dumps(value)
-    try:
-        return gojson.parse(text)
-    except LangError:
+    if not isinstance(value, str):
+        return MISSING if value is None else value
+    if not gjson_text.valid(value):
         return MISSING
+    return gjson_text.Reader(value).document()
 
 
 def _group(value: Any, _: Any) -> Any:
@@ -161,7 +172,7 @@ def _dig(value: Any, select: Any) -> Any:
     from lang.gjson import MISSING
 
     found: list[Any] = []
-    stack = [value]
+    stack = [] if value is MISSING else [value]
     while stack:
         at = stack.pop()
         here = select(at)
@@ -188,3 +199,6 @@ TABLE: dict[str, Modifier] = {
     "group": _group,
     "dig": _dig,
 }
+
+# What a modifier makes of a path that found nothing; the others make nothing of it.
+_OF_NOTHING: dict[Modifier, Any] = {_keys: [], _values: [], _dig: [], _tostr: ""}

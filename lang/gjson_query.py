@@ -21,14 +21,14 @@ def compile_query(query: str, compile_path: Compile) -> Test:
     path, operator, operand = _parts(query.strip())
     select = compile_path(path) if path else None
     if operator and operand.startswith("~"):
-        return _tilde(select, operator, operand)
-    compare = _comparison(operator, _operand(operand)) if operator else None
+        compare = _tilde(operator, operand)
+    else:
+        compare = _comparison(operator, _operand(operand)) if operator else _present
 
     def test(item: Any) -> bool:
-        value = item if select is None else select(item)
-        if not _present(value):
-            return False
-        return compare is None or compare(value)
+        if select is None:
+            return compare(item)
+        return isinstance(item, dict | list) and compare(select(item))
 
     return test
 
@@ -76,40 +76,26 @@ def _present(value: Any) -> bool:
     return value is None or isinstance(value, (bool, str, int, float, dict, list))
 
 
-def _tilde(select: Callable[[Any], Any] | None, operator: str, operand: str) -> Test:
-    """`~true` and the like: by truth rather than by type."""
+def _tilde(operator: str, operand: str) -> Test:
+    """`~true` and the like: by truth rather than by type; nothing is null and false."""
     wanted = operand[1:].strip('"')
+    holds = {"*": _present, "null": _nullish, "true": _truthy, "false": _falsy}.get(wanted)
+    if holds is None:
+        return lambda _: False
+    return lambda value: _constant(holds(value), operator, "true")
 
-    def test(item: Any) -> bool:
-        value = item if select is None else select(item)
-        present = _present(value)
-        if not present:
-            return False
-        match wanted:
-            case "*":
-                holds: bool = present
-            case "null":
-                holds = value is None
-            case "true":
-                holds = _truthy(value, present=present)
-            case "false":
-                holds = _falsy(value)
-            case _:
-                return False
-        return _constant(holds, operator, "true")
 
-    return test
+def _nullish(value: Any) -> bool:
+    return value is None or not _present(value)
 
 
 def _falsy(value: Any) -> bool:
     if isinstance(value, str):
         return value.lower() in {"0", "f", "false"}
-    return value is None or value is False or (isinstance(value, (int, float)) and value == 0)
+    return _nullish(value) or (isinstance(value, (int, float)) and value == 0)
 
 
-def _truthy(value: Any, *, present: bool) -> bool:
-    if not present or value is None:
-        return False
+def _truthy(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):

@@ -15,6 +15,7 @@ from lang import gojson_scan, strconv
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_INFINITE = float("inf")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -59,7 +60,7 @@ def parse(text: str) -> Any:
     """The value of a JSON text. Raises LangError(SYNTAX) with Go's message and the position."""
     try:
         value = _DECODER.decode(text)
-        _check_depth(text, value)
+        check_depth(text, value)
         return without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
     except RecursionError:
         raise LangError(ErrorKind.LIMIT, "exceeded max depth", 0) from None
@@ -70,8 +71,11 @@ def parse(text: str) -> Any:
     raise LangError(ErrorKind.LIMIT, "JSON value is out of range", 0)
 
 
-def _check_depth(text: str, value: Any) -> None:
-    """What is nested deeper than this house's limit is refused, as every tree is walked later."""
+def check_depth(text: str, value: Any) -> None:
+    """Refuse what is nested deeper than this house's limit: every tree is walked later.
+
+    `value` is what was parsed of `text`. Raises LangError(LIMIT).
+    """
     if text.count("[") + text.count("{") <= DEFAULT_LIMITS.nesting:
         return
     level = [value]
@@ -179,18 +183,33 @@ def as_floats(value: Any) -> Any:
 
 
 def plain_floats(value: Any) -> Any:
-    """A parsed tree with every number a float64, as Go decodes JSON without a type."""
+    """A parsed tree with every number a float64, as Go decodes JSON without a type.
+
+    Raises LangError(VALUE) for a number that no float64 holds.
+    """
     match value:
         case bool() | str() | None:
             return value
         case int() | float():
-            return float(value)
+            return float64(value)
         case list():
             return [plain_floats(item) for item in value]
         case dict():
             return {key: plain_floats(item) for key, item in value.items()}
         case _:
             return value
+
+
+def float64(value: float) -> float:
+    """A number as Go decodes it without a type. Raises LangError(VALUE) for one too large."""
+    try:
+        number = float(value.text) if isinstance(value, RawInt) else float(value)
+    except OverflowError:
+        number = _INFINITE
+    if abs(number) == _INFINITE:
+        text = f"json: cannot unmarshal number {dumps(value)} into Go value of type float64"
+        raise LangError(ErrorKind.VALUE, text)
+    return number
 
 
 def any_string(value: Any) -> str | None:

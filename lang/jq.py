@@ -7,6 +7,7 @@ sorted, no modules, no environment.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lang import gojson, sandbox, strconv
@@ -39,29 +40,46 @@ def output(program: str, document: Any) -> str:
 
 def marshal(value: Any) -> str:
     """An output as Go's encoder writes it."""
-    return gojson.marshal(_plain(value))
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case bool():
-            return value
-        case float():
-            if value != value or abs(value) > 1.7976931348623157e308:
-                text = f"json: unsupported value: {strconv.format_float(value)}"
-                raise LangError(ErrorKind.VALUE, text)
-            return gojson.RawFloat(strconv.format_float_json(value))
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case _:
-            return value
+    return gojson.marshal(value)
 
 
 def _run(program: str, document: Any, action: str) -> list[Any]:
     if not sandbox.available("jq"):
         text = "jq is not available: pip install 'headrace[scripts]'"
         raise LangError(ErrorKind.UNAVAILABLE, text)
-    outputs: list[Any] = sandbox.run("jq", action, program, document)
-    return outputs
+    text = json.dumps(_floats(document), ensure_ascii=False, sort_keys=True)
+    return [_DECODER.decode(output) for output in sandbox.run("jq", action, program, text)]
+
+
+def _floats(value: Any) -> Any:
+    """Numbers as float64 holds them; whole ones with the digits that Go prints."""
+    match value:
+        case bool() | str() | None:
+            return value
+        case gojson.RawInt():
+            return float(value.text)
+        case int() if -_EXACT < value < _EXACT:
+            return value
+        case int() | float():
+            number = gojson.float64(value)
+            if number.is_integer() and abs(number) < 1e21:
+                return int(strconv.format_float_json(number))
+            return number
+        case dict():
+            return {key: _floats(item) for key, item in value.items()}
+        case _:
+            return [_floats(item) for item in value]
+
+
+def _number(text: str) -> float:
+    """A number of an output; whole ones of a program keep their digits, as gojq's integers do."""
+    number = float(text)
+    if abs(number) >= _LARGEST:  # jq writes an infinite number as the largest one
+        shown = "-Inf" if number < 0 else "+Inf"
+        raise LangError(ErrorKind.VALUE, f"json: unsupported value: {shown}")
+    return gojson.RawFloat(strconv.format_float_json(number))
+
+
+_EXACT = 1 << 53
+_LARGEST = 1.7976931348623157e308
+_DECODER = json.JSONDecoder(parse_float=_number)

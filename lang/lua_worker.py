@@ -1,17 +1,25 @@
-"""Lua inside the worker process: a fresh state for each program, values both ways."""
+"""Lua inside the worker process: a fresh state for each program, values both ways.
+
+Texts are bytes in Lua, here Latin-1 strings; what leaves is UTF-8 again.
+"""
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from typing import Any
 
+from lang import gojson, lua_dialect
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 _MEMORY = 256 << 20
+_HIGHEST_INDEX = 1 << 26  # beyond it gopher-lua's tables have keys only
+# All of `os` that a script may know; the worker has no environment, so `getenv` finds nothing.
+_OS = ("clock", "date", "difftime", "getenv", "time")
 _GONE = (
     *("os", "io", "load", "loadstring", "loadfile", "dofile", "require", "module", "package"),
-    *("debug", "python", "collectgarbage", "newproxy", "print"),
+    *("debug", "python", "collectgarbage", "newproxy"),
 )
 
 
@@ -20,6 +28,7 @@ def evaluate(script: str, document: dict[str, Any], action: str) -> Any:
     import lupa.lua51 as lua
 
     runtime = lua.LuaRuntime(
+        encoding="latin-1",
         register_eval=False,
         register_builtins=False,
         unpack_returned_tuples=True,
@@ -27,26 +36,66 @@ def evaluate(script: str, document: dict[str, Any], action: str) -> Any:
         attribute_filter=_deny,
     )
     names = runtime.globals()
+    harmless = runtime.table_from({name: names.os[name] for name in _OS})
     for name in _GONE:
         names[name] = None
+    names["os"] = harmless
     names.string.dump = None
     names["event"] = _to_table(runtime, document)
     try:
-        value = _last(runtime.execute(script))
+        value = _last(_executed(runtime, script))
     except lua.LuaSyntaxError as error:
-        raise LangError(ErrorKind.SYNTAX, _syntax(str(error), script)) from None
+        raise LangError(ErrorKind.SYNTAX, _syntax(_outside(str(error)), script)) from None
     except lua.LuaMemoryError:
         raise LangError(ErrorKind.LIMIT, "the lua program used up its memory") from None
     except lua.LuaError as error:
-        raise LangError(ErrorKind.VALUE, _runtime(str(error))) from None
-    except UnicodeDecodeError:
-        raise LangError(ErrorKind.VALUE, "the script returned a text that is no UTF-8") from None
+        raise LangError(ErrorKind.VALUE, _outside(str(error))) from None
     if action == "filter":
         return value is True
     if lua.lua_type(value) != "table":
         text = "transformation script output type is not of lua table"
         raise LangError(ErrorKind.TYPE, text)
     return _Converter(lua, runtime).value(value, 0)
+
+
+def _executed(runtime: Any, script: str) -> Any:
+    import lupa.lua51 as lua
+
+    if not lua_dialect.needed(script):
+        return runtime.execute(" " + _inside(script), name="=<string>")  # never byte code
+    runtime.execute(lua_dialect.DIALECT, name="=[G]")(_upper, _lower)
+    source = lua_dialect.HEAD + _inside(lua_dialect.with_joints(script))
+    try:
+        program = runtime.compile(source, name="=<string>")
+    except lua.LuaSyntaxError:  # its text shall be about the script as it is
+        program = runtime.compile(lua_dialect.HEAD + _inside(script), name="=<string>")
+    return program()
+
+
+def _inside(text: str) -> str:
+    """A text as Lua holds it: a character for each byte."""
+    return text if text.isascii() else text.encode(errors="replace").decode("latin-1")
+
+
+def _outside(text: str) -> str:
+    """A text of Lua; each byte that is no UTF-8 becomes U+FFFD, as Go's encoder writes it."""
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "lua-text")
+
+
+def _each_byte(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+codecs.register_error("lua-text", _each_byte)
+
+
+def _upper(text: str) -> str:
+    return _inside("".join(c.upper() if len(c.upper()) == 1 else c for c in _outside(text)))
+
+
+def _lower(text: str) -> str:
+    return _inside("".join(c.lower() if len(c.lower()) == 1 else c for c in _outside(text)))
 
 
 def _deny(_object: Any, name: Any, _setting: bool) -> Any:
@@ -66,7 +115,7 @@ def _to_table(runtime: Any, value: Any, *, inside_list: bool = False) -> Any:
             for key, item in value.items():
                 converted = _to_table(runtime, item)
                 if converted is not None:
-                    table[key] = converted
+                    table[_inside(key)] = converted
             return table
         case list() if inside_list:
             return None
@@ -79,10 +128,12 @@ def _to_table(runtime: Any, value: Any, *, inside_list: bool = False) -> Any:
                     count += 1
                     table[count] = converted
             return table
-        case bool() | str() | None:
+        case str():
+            return _inside(value)
+        case bool() | None:
             return value
         case _:
-            return float(value)
+            return gojson.float64(value)
 
 
 class _Converter:
@@ -101,6 +152,8 @@ class _Converter:
         if kind is not None:
             text = "json: unsupported type: lua.LGFunction" if kind == "function" else kind
             raise LangError(ErrorKind.TYPE, text)
+        if isinstance(value, str):
+            return _outside(value)
         return _number(value) if isinstance(value, float) else value
 
     def _table(self, table: Any, depth: int) -> Any:
@@ -126,7 +179,7 @@ class _Converter:
 
 def _is_index(key: Any) -> bool:
     number = isinstance(key, (int, float)) and not isinstance(key, bool)
-    return number and key >= 1 and float(key).is_integer()
+    return number and 1 <= key <= _HIGHEST_INDEX and float(key).is_integer()
 
 
 def _key(key: Any) -> str:
@@ -134,7 +187,7 @@ def _key(key: Any) -> str:
         return "true" if key else "false"
     if isinstance(key, float) and key.is_integer():
         return str(int(key))
-    return str(key)
+    return _outside(str(key))
 
 
 def _number(value: float) -> int | float:
@@ -154,8 +207,3 @@ def _syntax(message: str, script: str) -> str:
     text = lines[line - 1] if line <= len(lines) else ""
     column = text.find(near) + len(near)
     return f"<string> line:{line}(column:{column}) near '{near}':   syntax error\n"
-
-
-def _runtime(message: str) -> str:
-    text = re.sub(r'^\[string ".*?"\]', "<string>", message, flags=re.DOTALL)
-    return re.sub(r'\[string ".*?"\]', "<string>", text)

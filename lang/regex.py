@@ -16,9 +16,19 @@ import re2
 from lang.errors import ErrorKind, LangError
 
 _MAX_PATTERN = 16 * 1024
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.max_mem = 8 << 20
+_ANY_BYTE = re.compile(r"(?:[^\\]|\\[^C])*?\\C", re.DOTALL)  # RE2 has it, Go does not
+
+
+def _options(memory: int) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    return options
+
+
+# Nearly every pattern is small: thousands of them stay compiled, few of the large ones.
+_SMALL = _options(256 << 10)
+_LARGE = _options(8 << 20)
 
 # What RE2 says, and how Go says it.
 _MESSAGES = {
@@ -125,17 +135,31 @@ def quote(text: str) -> str:
     return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=4096)
 def compile(source: str) -> Pattern:
     """The pattern of an RE2 source. Raises LangError(SYNTAX), or LIMIT where it is too large."""
     if len(source) > _MAX_PATTERN:
         raise LangError(ErrorKind.LIMIT, "regular expression is too long", 0)
+    if "\\C" in source and _ANY_BYTE.match(source):
+        text = "error parsing regexp: invalid escape sequence: `\\C`"
+        raise LangError(ErrorKind.SYNTAX, text, 0)
     try:
-        return Pattern(source, re2.compile(source, _OPTIONS))
+        return Pattern(source, re2.compile(source, _SMALL))
     except re2.error as error:
-        raise LangError(ErrorKind.SYNTAX, _message(error, source), 0) from None
+        message = _message(error, source)
+        if "expression too large" in message:
+            return _large(source)
+        raise LangError(ErrorKind.SYNTAX, message, 0) from None
     except UnicodeEncodeError:
         raise LangError(ErrorKind.SYNTAX, "error parsing regexp: invalid UTF-8", 0) from None
+
+
+@functools.lru_cache(maxsize=64)
+def _large(source: str) -> Pattern:
+    try:
+        return Pattern(source, re2.compile(source, _LARGE))
+    except re2.error as error:
+        raise LangError(ErrorKind.SYNTAX, _message(error, source), 0) from None
 
 
 def _message(error: Exception, source: str) -> str:

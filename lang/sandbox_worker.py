@@ -52,6 +52,9 @@ def _answer(request: dict[str, Any]) -> bytes:
         data = json.dumps({"kind": "limit", "error": "out of memory"}).encode()
     except RecursionError:
         data = json.dumps({"kind": "limit", "error": "nested too deeply"}).encode()
+    except Exception as error:  # the library's own: the worker goes on
+        text = f"the program failed: {type(error).__name__}"
+        data = json.dumps({"kind": "value", "error": text}).encode()
     return data
 
 

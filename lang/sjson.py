@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lang import gjson, gojson
+from lang import gjson, gojson, sjson_places
 from lang.errors import DEFAULT_LIMITS, ErrorKind, LangError
 
 MOST_PADDING = 100_000
@@ -34,8 +34,6 @@ def set(document: Any, path: str, value: Any) -> Any:
     parts, query = parse(path)
     if query:
         return _set_matches(document, path, value)
-    if parts[0].text == "-1" and not isinstance(document, (dict, list)):
-        return {"-1": _put(None, parts[1:], value)}
     return _put(document, parts, value)
 
 
@@ -62,9 +60,9 @@ def parse(path: str) -> tuple[list[Part], bool]:
     i = 0
     while i < len(path):
         character = path[i]
-        if character == "\\" and i + 1 < len(path):
+        if character == "\\":
             i += 1
-            text.append(path[i])
+            text.append(path[i : i + 1])
         elif character == ".":
             parts.append(Part("".join(text), forced))
             text, forced = [], False
@@ -81,34 +79,37 @@ def parse(path: str) -> tuple[list[Part], bool]:
 
 
 def _put(at: Any, parts: list[Part], value: Any) -> Any:
+    """`at` with the value; `at` is MISSING where nothing stands there yet."""
     if not parts:
         return value
     part, rest = parts[0], parts[1:]
     if isinstance(at, list):
         return _put_item(at, part, rest, value)
     if isinstance(at, dict):
-        return {**at, part.text: _put(at.get(part.text), rest, value)}
-    if index_of(part) is None:
-        return {part.text: _put(None, rest, value)}
+        return {**at, part.text: _put(at.get(part.text, gjson.MISSING), rest, value)}
+    index = index_of(part)
+    if index is None or (index < 0 and at is not gjson.MISSING):  # no list instead of a scalar
+        return {part.text: _put(gjson.MISSING, rest, value)}
     return _put_item([], part, rest, value)
 
 
 def _put_item(at: list[Any], part: Part, rest: list[Part], value: Any) -> list[Any]:
-    index = item_index(part)
+    index = item_index(part, len(at))
     items = list(at)
     if index < 0:
-        return [*items, _put(None, rest, value)]
+        return [*items, _put(gjson.MISSING, rest, value)]
     items += [None] * (padding(index, len(items)) + (index >= len(items)))
-    items[index] = _put(items[index], rest, value)
+    items[index] = _put(at[index] if index < len(at) else gjson.MISSING, rest, value)
     return items
 
 
-def item_index(part: Part) -> int:
+def item_index(part: Part, size: int) -> int:
     """The index that a component means in a list, -1 to append. Raises LangError(VALUE)."""
-    text = part.text or "0"
-    if text == "-1":
+    text = part.text
+    if not text or (text == "-1" and not part.forced):
         return -1
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+    digits = text.isascii() and text.isdigit() and len(text) < 10
+    if not digits or (part.forced and int(text) >= size):
         message = f"cannot set array element for non-numeric key '{text}'"
         raise LangError(ErrorKind.VALUE, message, 0)
     return int(text)
@@ -152,28 +153,6 @@ def _remove(at: Any, parts: list[Part]) -> Any:
 
 def _set_matches(document: Any, path: str, value: Any) -> Any:
     """Replace whatever gjson finds at the path, wherever it stands."""
-    found = gjson.compiled(path)(document)
-    if found is gjson.MISSING or "|" in path or "@" in path:
-        return document
-    return replace_found(document, found, path, value)
-
-
-def replace_found(document: Any, found: Any, path: str, value: Any) -> Any:
-    """The document with `value` where the found values stand, told by identity."""
-    return _replaced(document, _identities(found, path), value)
-
-
-def _identities(found: Any, path: str) -> dict[int, Any]:
-    every = ")#" in path or "#." in path.replace(")#", "")
-    items = found if every and isinstance(found, list) else [found]
-    return {id(item): item for item in items}
-
-
-def _replaced(at: Any, marks: dict[int, Any], value: Any) -> Any:
-    if id(at) in marks:
-        return value
-    if isinstance(at, dict):
-        return {k: _replaced(v, marks, value) for k, v in at.items()}
-    if isinstance(at, list):
-        return [_replaced(v, marks, value) for v in at]
-    return at
+    for place in sjson_places.find(document, path):
+        document = sjson_places.replaced(document, place, value)
+    return document

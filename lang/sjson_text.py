@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lang import gjson, gjson_text, gojson, sjson
+from lang import gjson_text, gojson, sjson, sjson_places
 from lang.errors import ErrorKind, LangError
 from lang.sjson import Part
 
@@ -25,7 +25,7 @@ def set_raw(text: str, path: str, json_text: str) -> str:
     parts, query = sjson.parse(path)
     if query:
         return _set_matches(text, path, json_text)
-    return _put(text, parts, json_text, root=True)
+    return _put(text, parts, json_text)
 
 
 def _quoted(value: str) -> str:
@@ -33,7 +33,7 @@ def _quoted(value: str) -> str:
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _put(text: str, parts: list[Part], raw: str, *, root: bool = False) -> str:
+def _put(text: str, parts: list[Part], raw: str) -> str:
     if not parts:
         return raw
     start = len(text) - len(text.lstrip())
@@ -41,7 +41,7 @@ def _put(text: str, parts: list[Part], raw: str, *, root: bool = False) -> str:
         return _in_object(text, start, parts, raw)
     if text[start : start + 1] == "[":
         return _in_array(text, start, parts, raw)
-    return _built(parts, raw, root=root)
+    return _built(parts, raw, instead=True)
 
 
 def _in_object(text: str, start: int, parts: list[Part], raw: str) -> str:
@@ -54,32 +54,34 @@ def _in_object(text: str, start: int, parts: list[Part], raw: str) -> str:
         raise LangError(ErrorKind.SYNTAX, "unexpected end of JSON input", len(text))
     body = text[start:end]
     comma = "," if body[1:].strip() else ""
-    return body + comma + gojson.dumps(key) + ":" + _built(rest, raw) + "}"
+    return body + comma + _quoted(key) + ":" + _built(rest, raw) + "}"
 
 
 def _in_array(text: str, start: int, parts: list[Part], raw: str) -> str:
     part, rest = parts[0], parts[1:]
     spans = [(low, high) for _, low, high in _members(text, start)]
-    index = sjson.item_index(part)
+    index = sjson.item_index(part, len(spans))
     if 0 <= index < len(spans):
         low, high = spans[index]
         return text[:low] + _put(text[low:high], rest, raw) + text[high:]
-    missing = 0 if index < 0 else sjson.padding(index, len(spans))
     end = text.rfind("]")
     if end < start:
         raise LangError(ErrorKind.SYNTAX, "unexpected end of JSON input", len(text))
-    comma = "," if spans else ""
-    return text[start:end] + comma + "null," * missing + _built(rest, raw) + "]"
+    items, comma = text[start + 1 : end], "," if spans else ""
+    if part.text != "-1":  # then the reference writes the items anew, without blanks
+        items = ",".join(text[low:high] for low, high in spans)
+    missing = 0 if index < 0 else sjson.padding(index, len(spans))
+    return text[:start] + "[" + items + comma + "null," * missing + _built(rest, raw) + "]"
 
 
-def _built(parts: list[Part], raw: str, *, root: bool = False) -> str:
-    """A new value around `raw`: lists for indexes, objects for anything else."""
+def _built(parts: list[Part], raw: str, *, instead: bool = False) -> str:
+    """A new value around `raw`: lists for indexes, else objects (so, too, for -1 on a scalar)."""
     if not parts:
         return raw
     part, inner = parts[0], _built(parts[1:], raw)
     index = sjson.index_of(part)
-    if index is None or (root and index < 0):
-        return "{" + gojson.dumps(part.text) + ":" + inner + "}"
+    if index is None or (instead and index < 0):
+        return "{" + _quoted(part.text) + ":" + inner + "}"
     return "[" + "null," * sjson.padding(max(index, 0), 0) + inner + "]"
 
 
@@ -98,21 +100,17 @@ def _members(text: str, start: int) -> Iterator[tuple[str | None, int, int]]:
 
 def _set_matches(text: str, path: str, raw: str) -> str:
     """Replace what gjson finds; a path through `|` or a modifier finds no place to write to."""
-    if "|" in path or "@" in path:
-        return text
-    document = gjson_text.parse(text).value
-    found = gjson.compiled(path)(document)
-    if found is gjson.MISSING or isinstance(found, bool) or found is None:
-        return text
-    changed = sjson.replace_found(document, found, path, _Raw(raw))
-    return gjson.raw_of(changed)
+    for place in sjson_places.find(gjson_text.parse(text).value, path):
+        text = _spliced(text, place, raw)
+    return text
 
 
-class _Raw(str):
-    """JSON text as a value."""
-
-    __slots__ = ()
-
-    @property
-    def raw(self) -> str:
-        return str(self)
+def _spliced(text: str, place: sjson_places.Place, raw: str) -> str:
+    """The text with `raw` instead of what stands at a place that it has."""
+    if not place:
+        return raw
+    start = len(text) - len(text.lstrip())
+    for index, (key, low, high) in enumerate(_members(text, start)):
+        if place[0] in (key, index):
+            return text[:low] + _spliced(text[low:high], place[1:], raw) + text[high:]
+    return text

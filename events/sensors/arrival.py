@@ -16,6 +16,8 @@ from events.sensors.compiled import Dependency
 from events.sensors.payload import Payload
 from lang.errors import LangError
 
+_LARGE = 64 << 10  # bytes
+
 Verdict = tuple[Arrived | None, str]
 
 
@@ -31,11 +33,12 @@ class Arrival:
         self._scripted: dict[int, Verdict] = {}
 
     async def prepare(self, dependencies: Iterable[Dependency]) -> None:
-        """Run the scripts of these dependencies beside the event loop, for `at` to tell."""
-        for dependency in dependencies:
-            if dependency.scripted:
-                verdict = await asyncio.to_thread(self._look, dependency)
-                self._scripted[id(dependency)] = verdict
+        """Look beside the event loop at what may take long, for `at` to tell: scripts, and
+        filters of a large event (a path or template may go over all of it many times)."""
+        large = len(self.event.data) > _LARGE
+        slow = [d for d in dependencies if d.scripted or (large and d.filters)]
+        if slow:
+            self._scripted = await asyncio.to_thread(lambda: {id(d): self._look(d) for d in slow})
 
     def at(self, dependency: Dependency) -> Verdict:
         """(the transformed event, "") when it passes, else (None, why not)."""

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from events.sensors import scripts
+from events.sensors import scripts, time_filter
 from events.sensors.payload import Payload
 from lang import expr_filter, gjson, gotemplate, regex, strconv
 from lang.errors import LangError
@@ -228,60 +225,11 @@ def _context(wanted: Mapping[str, Any], payload: Payload) -> bool:
     return all(not wanted.get(f) or wanted[f] == have[f] for f in _CONTEXT_FIELDS)
 
 
-_GO_CLOCK = 'parsing time "{}" as "2006-01-02 15:04:05"'
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(\.\d+)?\Z", re.ASCII)
-
-
-def _time(spec: Mapping[str, Any], payload: Payload) -> bool:
-    zone_name = str(spec.get("timezone") or "")
-    zone: tzinfo = UTC
-    if zone_name:
-        try:
-            zone = ZoneInfo(zone_name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            what = f"invalid timezone '{zone_name}': unknown time zone {zone_name}"
-            raise FilterError(f"time filter error ({what})") from None
-    moment = _event_time(payload.event.time).astimezone(zone)
-    start = _at(moment, str(spec.get("start") or ""))
-    stop = _at(moment, str(spec.get("stop") or ""))
-    instant = moment.astimezone(UTC)
-    if stop <= start:  # over midnight: from start on, or before stop
-        return instant >= start or instant < stop
-    return start <= instant < stop
-
-
-def _event_time(text: str) -> datetime:
+def _time(filters: Mapping[str, Any], payload: Payload) -> bool:
     try:
-        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
-    except ValueError:
-        return datetime(1, 1, 1, tzinfo=UTC) + timedelta(days=1)
-
-
-def _at(day: datetime, clock: str) -> datetime:
-    """`clock` on the day of `day`, in its zone, as UTC."""
-    shown = f"{day:%Y-%m-%d} {clock}"
-    match = _CLOCK.match(clock)
-    if match is None:
-        raise FilterError(f"time filter error ({_clock_fault(shown, clock)})")
-    hour, minute, second = (int(match.group(n)) for n in (1, 2, 3))
-    for value, limit, unit in ((hour, 24, "hour"), (minute, 60, "minute"), (second, 60, "second")):
-        if value >= limit:
-            raise FilterError(f'time filter error (parsing time "{shown}": {unit} out of range)')
-    local = day.replace(hour=hour, minute=minute, second=second, microsecond=0)
-    return local.astimezone(UTC)
-
-
-def _clock_fault(shown: str, clock: str) -> str:
-    """What Go says of a clock that does not parse as 15:04:05."""
-    rest = clock
-    for pattern, layout in ((r"\d{1,2}", "15"), (":", ":"), (r"\d{2}", "04"), (":", ":")):
-        match = re.match(pattern, rest)
-        if match is None:
-            return f'{_GO_CLOCK.format(shown)}: cannot parse "{rest}" as "{layout}"'
-        rest = rest[match.end() :]
-    if re.match(r"\d{2}", rest):
-        return f'parsing time "{shown}": extra text: "{rest[2:]}"'
-    return f'{_GO_CLOCK.format(shown)}: cannot parse "{rest}" as "05"'
+        return time_filter.passes(filters["time"], payload.event.time)
+    except LangError as error:
+        raise FilterError(f"time filter error ({error.message})") from None
 
 
 def _script(script: str, payload: Payload) -> bool:
@@ -295,5 +243,5 @@ _GROUPS: tuple[tuple[str, Callable[[Mapping[str, Any], Payload], bool]], ...] = 
     ("exprs", _exprs),
     ("data", _data),
     ("context", lambda filters, payload: _context(filters["context"], payload)),
-    ("time", lambda filters, payload: _time(filters["time"], payload)),
+    ("time", _time),
 )

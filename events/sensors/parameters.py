@@ -135,15 +135,18 @@ def _joined(
     current = gjson.get(document, dest)
     if not current.exists:
         return value
-    written = source.raw(current.value) if source is not None else None
-    both = (written or current.string, value.text)
+    text = current.string
+    if source is not None and current.type == "JSON" and current.written is None:
+        text = source.written(current.value)
+    both = (text, value.text)
     return _text("".join(both if operation == "append" else both[::-1]))
 
 
 def apply_text(text: str, parameters: Sequence[Mapping[str, Any]], events: Events) -> str:
     """As `apply`, on JSON text. Raises ParameterError, LangError."""
-    source = SourceText(text)
-    return gojson.dumps(apply(source.document, parameters, events, source))
+    source = SourceText(text or "null")  # an empty text: there is no document yet
+    changed = apply(source.document, parameters, events, source)
+    return gojson.dumps(changed) if text or changed is not None else ""
 
 
 def apply_object(
@@ -184,6 +187,6 @@ def payload(parameters: Sequence[Mapping[str, Any]], events: Events) -> str:
         if value is None:
             continue
         if not dest:
-            return value.raw if raw and not value.is_text else value.text
+            return value.text
         document = _set(document, dest, value, raw=raw)
     return "" if document is None else gojson.dumps(document)

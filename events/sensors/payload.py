@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from events.cloudevent import JSON, CloudEvent
-from events.sensors.source_text import SourceText, lookup
+from events.sensors.source_text import SourceText
 from lang import yaml
 from lang.errors import ErrorKind, LangError
 from lang.gjson import Result
@@ -49,7 +49,7 @@ class Payload:
         """The value at a gjson path; beginning with `$` it is JSONPath."""
         known = self._found.get(path)  # many Sensors look at the same path
         if known is None:
-            known = self._found[path] = lookup(self.document, path)
+            known = self._found[path] = self.source.find(path)
         return known
 
     def as_json(self) -> Payload:

@@ -1,7 +1,7 @@
 """A parsed JSON document that still knows how its parts were written.
 
-A path finds values in the parsed document; what a trigger gets of an object or list is the text
-the sender wrote, blanks included. The first of duplicate keys counts, as for gjson.
+A path finds values in the parsed document; the text of an object or list is what the sender
+wrote, blanks included. The first of duplicate keys counts, as for gjson.
 """
 
 from __future__ import annotations
@@ -16,11 +16,17 @@ from lang import gjson, gjson_text, gojson, jsonpath
 from lang.gjson import Result
 
 _TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*"|[\[\]{}]')
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_RARE_ESCAPE = re.compile(r"\\[/bfu]")  # what would be written in another way
 
 
 def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    return found if len(found) == len(pairs) else dict(reversed(pairs))
+    if len(found) < len(pairs):
+        found.clear()
+        for key, value in pairs:
+            found.setdefault(key, value)
+    return found
 
 
 def _integer(text: str) -> int:
@@ -49,23 +55,57 @@ class SourceText:
     def document(self) -> Any:
         """The parsed document; never change it."""
         try:
-            return _DECODER.decode(self.text)
+            found = _DECODER.decode(self.text)
         except (ValueError, RecursionError):
             return gojson.parse(self.text)
+        gojson.check_depth(self.text, found)
+        return gojson.without_surrogates(found) if _SURROGATE.search(self.text) else found
 
     @functools.cached_property
     def floats(self) -> Any:
-        """The document as Go's JSON decoder gives it to templates: every number a float64."""
-        return gojson.plain_floats(self.document)
+        """The document as Go's JSON decoder gives it to templates.
+
+        Every number is a float64 and the last of duplicate keys counts. Raises LangError.
+        """
+        return gojson.plain_floats(gojson.parse(self.text))
 
     def find(self, path: str) -> Result:
         """The value at a gjson path; beginning with `$` it is JSONPath.
 
-        Modifiers (`@tostr`, `@pretty`) work on the text itself.
+        An object or list comes with its text. Modifiers (`@tostr`, `@pretty`) work on the text.
         """
-        if "@" in path and not path.startswith("$"):
+        if path.startswith("$"):
+            found = lookup(self.document, path)
+        elif "@" in path:
             return gjson_text.get(self.text, path)
-        return lookup(self.document, path)
+        else:
+            found = gjson.get(self.document, path)
+        if found.type != "JSON":
+            return found
+        return Result(True, "JSON", found.value, self._text_of(found.value, path))
+
+    def _text_of(self, value: Any, path: str) -> str:
+        """The text of what a path found, of the document's own or put together by the path."""
+        written = self.raw(value)
+        if written is not None:
+            return written
+        if not path.startswith("$") and (not self._places or _RARE_ESCAPE.search(self.text)):
+            return gjson_text.get(self.text, path).raw
+        return self.written(value)
+
+    def written(self, value: Any) -> str:
+        """A value as JSON text, its objects and lists as they were written in this document."""
+        written = self.raw(value)
+        if written is not None:
+            return written
+        match value:
+            case list():
+                return "[" + ",".join(map(self.written, value)) + "]"
+            case dict():
+                pairs = (f"{gojson.dumps(k)}:{self.written(v)}" for k, v in value.items())
+                return "{" + ",".join(pairs) + "}"
+            case _:
+                return gjson.raw_of(value)
 
     @functools.cached_property
     def _spans(self) -> list[tuple[int, int]]:
@@ -82,25 +122,30 @@ class SourceText:
                 spans[index] = (spans[index][0], match.end())
         return spans
 
+    @functools.cached_property
+    def _places(self) -> dict[int, tuple[int, int]]:
+        """Where the objects and lists of the document stand, by identity; empty when unclear."""
+        containers = [id(value) for value in _containers(self.document)]
+        if len(containers) != len(self._spans):  # a key is there twice
+            return {}
+        return dict(zip(containers, self._spans, strict=True))
+
     def raw(self, value: Any) -> str | None:
         """How an object or list of this document was written; None for any other value."""
         if not isinstance(value, dict | list):
             return None
-        position = next(
-            (n for n, found in enumerate(_containers(self.document)) if found is value), None
-        )
-        total = sum(1 for _ in _containers(self.document))
-        if position is None or total != len(self._spans):
-            return None
-        start, end = self._spans[position]
-        return self.text[start:end]
+        place = self._places.get(id(value))
+        return None if place is None else self.text[place[0] : place[1]]
 
     def texts(self, found: Result) -> tuple[str, str]:
-        """(text form, JSON text) of a value found in this document."""
-        written = self.raw(found.value)
-        if written is not None:
-            return written, written
-        return ("null" if found.type == "Null" else found.string), found.raw
+        """(text form, JSON text) of a value found in this document.
+
+        A number as JSON is its text form, too (`1.0` is `1`): a field for integers takes it.
+        """
+        if found.type == "String":
+            return found.string, found.raw
+        text = "null" if found.type == "Null" else found.string
+        return text, found.raw if text.endswith("Inf") else text
 
 
 def _containers(document: Any) -> Iterator[Any]:

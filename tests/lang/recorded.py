@@ -20,8 +20,6 @@ SAFER = frozenset(
     {
         ("process-args", "args-018"),
         ("filter-template", "template-035"),
-        ("jq-transform", "jq-022"),
-        ("lua", "filter-048"),
         ("lua", "filter-050"),
         ("lua", "filter-051"),
         ("sjson", "doc-028"),

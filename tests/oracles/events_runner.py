@@ -16,9 +16,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
+from crds import decode
 from crds.errors import CrdError
+from crds.sensor import TriggerTemplate
 from events.cloudevent import CloudEvent
-from events.sensors import filters, firings, parameters, scripts
+from events.sensors import carrying, filters, parameters, scripts
 from events.sensors.parameters import ParameterError
 from events.sensors.payload import Payload
 from lang.errors import LangError
@@ -85,8 +87,9 @@ def run_resolve(case: Mapping[str, Any]) -> Answer:
 
 
 def run_template_params(case: Mapping[str, Any]) -> Answer:
-    template, kind = firings.applied_template(case["trigger"], events(case), served_only=False)
-    shown = dict(template)
+    template, kind = carrying.applied_template(case["trigger"], events(case), served_only=False)
+    typed, _unknown = decode.decode(dict(template), TriggerTemplate)
+    shown = decode.encode(typed)  # fields that do not exist have no effect
     if kind in PRINTED_UNASKED:
         shown[kind] = {**PRINTED_UNASKED[kind], **shown[kind]}
     return {"template": shown}
