@@ -101,6 +101,7 @@ def _credentials(secrets: Secrets, namespace: str, reference: Mapping[str, Any])
                 return str(parsed.get(name) or "")
             return raw.strip() if name == "token" else ""
 
+        secrets.keep(read, namespace, reference)
         return read
 
     if field("token")():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,14 @@ class MissingValue(Exception):
         self.path = path
 
 
+def key(value: bytes | None) -> bytes:
+    """A value to sign with: as it is, but for one newline at the end, which most editors and
+    `echo` leave there. Empty when there is nothing but blanks, which is no key."""
+    if value is None or not value.strip():
+        return b""
+    return value.removesuffix(b"\n")
+
+
 class Secrets(Service):
     """See the module."""
 
@@ -40,6 +49,9 @@ class Secrets(Service):
         self._clock = clock
         self._known: dict[tuple[Resource, str, str], Mapping[str, bytes] | None] = {}
         self._used: dict[tuple[Resource, str, str], float] = {}
+        self._kept: weakref.WeakKeyDictionary[object, set[tuple[Resource, str, str]]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     async def run(self) -> None:
         """Re-read what is in use until stopped."""
@@ -49,10 +61,11 @@ class Secrets(Service):
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Read everything in use again; forget what nobody asked for in an hour."""
+        """Read everything in use again; forget what nobody keeps nor asked for in an hour."""
         now = self._clock.now()
+        kept = set[tuple[Resource, str, str]]().union(*self._kept.values())
         for key in list(self._known):
-            if now - self._used.get(key, 0.0) > _IDLE:
+            if key not in kept and now - self._used.get(key, 0.0) > _IDLE:
                 del self._known[key]
                 continue
             try:
@@ -80,6 +93,12 @@ class Secrets(Service):
             )
             raise MissingValue(path, what)
         return found
+
+    def keep(self, holder: object, namespace: str, reference: Mapping[str, Any]) -> None:
+        """Do not forget the Secret in `reference` while `holder` lives: it asks with `cached`
+        alone, and perhaps seldom."""
+        index = (SECRETS, namespace, str(reference.get("name") or ""))
+        self._kept.setdefault(holder, set()).add(index)
 
     def cached(
         self, namespace: str, reference: Mapping[str, Any], *, config_map: bool = False

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Attributes = Mapping[str, str | int]
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_SERVED = "http/protobuf"
 _FLUSH_SECONDS = 3.0
 _log = structlog.get_logger("kube.spans")
 _tracer: Tracer | None = None  # set once, at the start of the process
@@ -35,9 +37,11 @@ def exporting() -> bool:
 
 def configure() -> Callable[[], None] | None:
     """Export from now on, if the environment says where to; what ends it (blocks a while)."""
-    if not any(os.environ.get(name) for name in _ENDPOINTS):
+    if not _wanted():
         return None
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+    protocol = next(filter(None, map(os.environ.get, _PROTOCOLS)), _SERVED)
+    if protocol != _SERVED:
+        _log.warning("no_spans", why=f"the OTLP protocol {protocol} is not served: {_SERVED} is")
         return None
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -55,6 +59,15 @@ def configure() -> Callable[[], None] | None:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     _tracer = provider.get_tracer("headrace")
     return lambda: _end(provider)
+
+
+def _wanted() -> bool:
+    """Whether the environment names an endpoint, and does not switch traces off."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    if os.environ.get("OTEL_TRACES_EXPORTER", "").lower() == "none":
+        return False
+    return any(os.environ.get(name) for name in _ENDPOINTS)
 
 
 def _end(provider: TracerProvider) -> None:

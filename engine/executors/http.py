@@ -20,6 +20,7 @@ from engine.core.phases import Phase
 from engine.executors import fetching
 from engine.executors.inprocess import Job, LeafFailed, Outcome
 from engine.executors.lanes import Lanes
+from kube import answer_body
 from kube.cluster import Cluster
 from kube.egress import Egress
 from lang import expr_places
@@ -95,11 +96,10 @@ class HttpWorker:
                 skip_auto_headers=UNSENT,
             ) as answer,
         ):
-            body = bytearray()
-            async for piece in answer.content.iter_any():
-                body += piece
-                if len(body) > MOST_BODY:
-                    raise LeafFailed(f"{method} {url}: the answer is larger than {MOST_BODY} bytes")
+            try:
+                body = await answer_body.whole(answer, MOST_BODY)
+            except answer_body.TooLong as error:
+                raise LeafFailed(f"{method} {url}: {error}") from None
             received: dict[str, list[str]] = {}
             for name, value in answer.headers.items():
                 received.setdefault(_canonical(name), []).append(value)

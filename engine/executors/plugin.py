@@ -25,6 +25,7 @@ from engine.core.phases import COMPLETED, Phase
 from engine.executors import fetching
 from engine.executors.inprocess import Job, LeafFailed, Outcome
 from engine.executors.lanes import Lanes
+from kube import answer_body
 from kube.cluster import Cluster, Object
 from kube.egress import Egress
 from lang import duration, yaml
@@ -123,9 +124,7 @@ class PluginWorker:
                     allow_redirects=False,
                 ) as answer,
             ):
-                content = await answer.content.read(MOST_REPLY + 1)
-                if len(content) > MOST_REPLY:
-                    raise LeafFailed(f"plugin {plugin.name}: the answer is too large")
+                content = await answer_body.whole(answer, MOST_REPLY)
                 if answer.status >= 400:
                     return answer.status, {}
                 reply = orjson.loads(content) if content.strip() else {}
@@ -134,6 +133,8 @@ class PluginWorker:
             raise LeafFailed(
                 f"plugin {plugin.name}: no answer in {TIMEOUT:g} seconds", Phase.ERROR
             ) from None
+        except answer_body.TooLong as error:
+            raise LeafFailed(f"plugin {plugin.name}: {error}") from None
         except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
             raise LeafFailed(f"plugin {plugin.name}: {error}", Phase.ERROR) from None
 

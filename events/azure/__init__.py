@@ -1,1 +1,1 @@
-"""Signing of requests to Azure."""
+"""What Azure's services share: connection strings, signatures, dates."""

@@ -43,7 +43,10 @@ def parse(text: str) -> Connection:
     wanted = ("endpoint", "sharedaccesskeyname", "sharedaccesskey")
     if any(not parts.get(name) for name in wanted):
         raise BadConnection("must have Endpoint, SharedAccessKeyName and SharedAccessKey")
-    host = urlsplit(parts["endpoint"]).netloc
+    try:
+        host = urlsplit(parts["endpoint"]).netloc
+    except ValueError:
+        raise BadConnection("Endpoint is no URL") from None
     secure = parts.get("usedevelopmentemulator", "").lower() != "true"
     return Connection(
         base_url(host, secure=secure),

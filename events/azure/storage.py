@@ -75,8 +75,12 @@ def parse(text: str) -> Account:
 
 def _base(parts: Mapping[str, str], account: str) -> str:
     if given := parts.get("queueendpoint"):
-        found = urlsplit(given)
-        if found.scheme not in ("http", "https") or not found.hostname or found.query:
+        try:
+            found = urlsplit(given)
+            usable = found.scheme in ("http", "https") and found.hostname and not found.query
+        except ValueError:
+            usable = False
+        if not usable:
             raise BadConnection("QueueEndpoint is no URL")
         return given.rstrip("/")
     suffix = parts.get("endpointsuffix") or "core.windows.net"

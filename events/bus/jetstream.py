@@ -35,6 +35,7 @@ from events.bus.contract import (
 from events.bus.jetstream_publish import Publisher
 from events.bus.jetstream_table import JetStreamTable
 from events.bus.nats_link import LinkDown, Login, NatsLink
+from events.nats_client import StrictClient
 from kube.service import Service, answered
 
 _WINDOW = 256
@@ -104,7 +105,7 @@ class JetStreamBus(Service):
         self.stream = stream
         self._limits = limits or StreamLimits()
         self._timing = timing or Timing()
-        self._client = Client()
+        self._client: Client = StrictClient()
         self._context: JetStreamContext = self._client.jetstream(timeout=5)
         self._managing = asyncio.Event()
         self._link = NatsLink(connection.login)

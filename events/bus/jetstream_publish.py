@@ -57,6 +57,7 @@ class Publisher:
         self._room = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
         self._costs = Costs()
+        self._away = False
         self._log = structlog.get_logger("events.bus.publish")
         self._house = house
         self._fresh = (0, 0)  # messages and bytes since housekeeping was set
@@ -142,11 +143,17 @@ class Publisher:
             try:
                 await self._attempt(batch)
             except wire.TRANSIENT as error:
-                self._log.warning("publish_retry", members=len(batch), error=type(error).__name__)
+                if not self._away:
+                    self._log.warning("bus_away", waiting=len(batch), error=type(error).__name__)
+                self._away = True
                 await asyncio.sleep(_RETRY_PAUSE)
             except BusError as error:
                 for pending in batch:
                     _fail(pending, error)
+            else:
+                if self._away:
+                    self._log.info("bus_back")
+                self._away = False
             batch = [pending for pending in batch if not pending.done.done()]
 
     async def _attempt(self, batch: list[_Pending]) -> None:

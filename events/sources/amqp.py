@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -237,8 +236,7 @@ def _members(message: DeliveredMessage, body: bytes) -> dict[str, bytes | None]:
         name: queue_payload.text(str(getattr(properties, attribute, None) or ""))
         for name, attribute in _TEXTS
     }
-    moment = properties.timestamp
-    stamp = moment.timestamp() if isinstance(moment, datetime) else None
+    stamp: Any = properties.timestamp  # seconds, see amqp_decoding
     return {
         "contentType": texts["contentType"],
         "contentEncoding": texts["contentEncoding"],

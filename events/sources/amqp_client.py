@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from yarl import URL
 
 from crds.eventsource_queues import AMQPEventSource
-from events.sources import client_tls
+from events.sources import amqp_decoding, client_tls
 from events.sources.contract import SourceError
 from events.sources.queue_link import ConnectionLost, Link
 
@@ -57,6 +57,7 @@ async def channel(link: Link, spec: AMQPEventSource) -> AsyncIterator[Channel]:
     except ImportError:
         raise SourceError(link.context.path, INSTALL, "MissingExtra") from None
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it logs what it raises too
+    amqp_decoding.tolerate()
     url = await _url(link, spec)
     tls = await client_tls.context(link.read, spec.tls, f"{link.context.path}.tls")
     if tls is not None:

@@ -50,7 +50,8 @@ def _spec(context: SourceContext) -> AzureEventsHubEventSource:
     """The checked settings. Raises SourceError."""
     path = context.path
     hub, _ = decode.decode(dict(context.spec), AzureEventsHubEventSource)
-    if not _HOST.match(hub.fqdn):
+    port = hub.fqdn.partition(":")[2] or str(_PORT)
+    if not _HOST.match(hub.fqdn) or not 0 < int(port) < 65_536:
         raise SourceError(f"{path}.fqdn", f"{hub.fqdn!r} is no host name")
     if not _NAME.match(hub.hub_name):
         raise SourceError(f"{path}.hubName", f"{hub.hub_name!r} is no name of a hub")

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
@@ -19,7 +17,7 @@ import aiohttp
 
 from crds import decode
 from crds.eventsource_cloud import AzureQueueStorageEventSource
-from events.azure import storage
+from events.azure import dates, storage
 from events.azure.storage import Account
 from events.refusal import Refused
 from events.sources import http_body, http_queue, queue_link, queue_payload
@@ -31,6 +29,7 @@ from events.sources.queue_relay import Outcome
 _BATCH = 32  # most messages of one call
 _HIDDEN = 120  # seconds a message is not shown to others
 _WAIT = 3
+_DELETIONS = 16  # at a time: a call deletes one message
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0)
 _PROVIDER = "Azure"
 
@@ -105,8 +104,9 @@ async def _session(link: Link, spec: AzureQueueStorageEventSource) -> None:
     pause = _WAIT if spec.wait_time_in_seconds is None else spec.wait_time_in_seconds
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         queue = _Queue(session, account, spec.queue_name, link)
-        async with Deletions(queue.delete) as deletions:
+        async with Deletions(queue.delete, calls=_DELETIONS) as deletions:
             while True:
+                await deletions.room()
                 messages = await queue.receive()
                 if not link.is_connected:
                     link.connected()
@@ -136,10 +136,11 @@ async def _take(
         if outcome is not Outcome.REFUSED or not spec.dlq:
             deletions.add(handle)
 
+    inserted = dates.rfc3339(message.findtext("InsertionTime") or "")
     members = {
         "body": body,
         "messageID": queue_payload.text(name),
-        "insertionTime": queue_payload.text(_time(message.findtext("InsertionTime") or "")),
+        "insertionTime": queue_payload.text(inserted or "0001-01-01T00:00:00Z"),
     }
     data = queue_payload.document(link.context, members)
     await link.relay.submit(data, queue_payload.stable_id(link.context, name), settled)
@@ -157,11 +158,3 @@ def _body(text: str, spec: AzureQueueStorageEventSource) -> bytes:
         return queue_payload.body(raw, json_body=spec.json_body)
     except http_body.BadBody as error:
         raise http_body.BadBody(f"the body is no JSON: {error}") from None
-
-
-def _time(text: str) -> str:
-    """RFC 3339 of a date as HTTP writes it."""
-    try:
-        return parsedate_to_datetime(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        return "0001-01-01T00:00:00Z"

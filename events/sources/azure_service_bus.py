@@ -3,6 +3,7 @@
 Payload `{applicationProperties, body, contentType, correlationID, enqueuedTime, messageID, replyTo,
 sequenceNumber, subject, metadata?}`; what a message lacks is null. A message is locked, and deleted
 when its event is durable, whatever `deferDelete` says; the lock is renewed while that takes long.
+One that can never become an event is given back until Service Bus moves it to the dead letters.
 The event's id follows from the sequence number, which Service Bus gives once.
 """
 
@@ -19,7 +20,7 @@ import orjson
 
 from crds import decode
 from crds.eventsource_cloud import AzureServiceBusEventSource
-from events.azure import sas
+from events.azure import dates, sas
 from events.azure.sas import Connection
 from events.refusal import Refused
 from events.sources import client_tls, http_body, http_queue, queue_link, queue_payload
@@ -32,6 +33,9 @@ _RECEIVERS = 8  # a call gives one message
 _WAIT = 30  # seconds a call waits
 _TIMEOUT = aiohttp.ClientTimeout(total=_WAIT + 30.0)
 _RENEW = 10.0  # seconds; a lock lasts 30 at least as one makes them
+# What can be done with a locked message, by HTTP method.
+_KEEP, _TAKE_OFF, _GIVE_BACK = "POST", "DELETE", "PUT"
+_LOST = (404, 410)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9./_-]{0,258}[A-Za-z0-9])?\Z", re.ASCII)
 # Headers of the answer that are no properties of the message.
 _TRANSPORT = frozenset(
@@ -114,13 +118,15 @@ class _Entity:
         reply = await self._call("POST", f"{self._place}/messages/head?timeout={wait}")
         return None if reply.status == 204 else reply
 
-    async def renew(self, lock: str) -> None:
-        """Keep the message locked."""
-        await self._call("POST", lock)
-
-    async def delete(self, lock: str) -> None:
-        """Take the message off."""
-        await self._call("DELETE", lock)
+    async def settle(self, method: str, lock: str) -> bool:
+        """Do something with a locked message; False when the lock is lost, and it comes again."""
+        try:
+            await self._call(method, lock)
+        except Refused as error:
+            if error.status not in _LOST:
+                raise
+            return False
+        return True
 
     def lock_of(self, reply: Reply) -> str:
         """Where the message is renewed and deleted; only its path is taken from the answer."""
@@ -177,21 +183,28 @@ async def _receive(
     """One message after the other."""
     while True:
         if reply is not None:
-            lock = entity.lock_of(reply)
-            done = await _submit(link, spec, reply)
-            while not done.is_set():
-                try:
-                    async with asyncio.timeout(_RENEW):
-                        await done.wait()
-                except TimeoutError:
-                    await entity.renew(lock)
-            await entity.delete(lock)
+            await _take(link, spec, entity, reply)
         reply = await entity.lock(_WAIT)
 
 
-async def _submit(link: Link, spec: AzureServiceBusEventSource, reply: Reply) -> asyncio.Event:
-    """Set when the message may go."""
-    done = asyncio.Event()
+async def _take(
+    link: Link, spec: AzureServiceBusEventSource, entity: _Entity, reply: Reply
+) -> None:
+    lock = entity.lock_of(reply)
+    told = await _submit(link, spec, reply)
+    while not told.done():
+        done, _ = await asyncio.wait({told}, timeout=_RENEW)
+        if not done and not await entity.settle(_KEEP, lock):
+            return  # when it comes again the bus may know it
+    refused = told.result() is Outcome.REFUSED
+    await entity.settle(_GIVE_BACK if refused else _TAKE_OFF, lock)
+
+
+async def _submit(
+    link: Link, spec: AzureServiceBusEventSource, reply: Reply
+) -> asyncio.Future[Outcome]:
+    """Done when it is clear what becomes of the message."""
+    told = asyncio.get_running_loop().create_future()
     context = link.context
     try:
         properties = _properties(reply.headers.get("BrokerProperties", ""))
@@ -201,18 +214,19 @@ async def _submit(link: Link, spec: AzureServiceBusEventSource, reply: Reply) ->
         body = queue_payload.body(reply.body, json_body=spec.json_body)
     except http_body.BadBody as error:
         link.relay.refuse(f"the body is no JSON: {error}")
-        done.set()
-        return done
+        told.set_result(Outcome.REFUSED)
+        return told
 
     async def settled(outcome: Outcome) -> None:
-        done.set()
+        if not told.done():
+            told.set_result(outcome)
 
     members = {
         "applicationProperties": _custom(reply),
         "body": body,
         "contentType": _text(reply.headers.get("Content-Type")),
         "correlationID": _text(properties.correlation_id),
-        "enqueuedTime": _text(properties.enqueued_time_utc),
+        "enqueuedTime": _text(dates.rfc3339(properties.enqueued_time_utc or "")),
         "messageID": queue_payload.text(properties.message_id or ""),
         "replyTo": _text(properties.reply_to),
         "sequenceNumber": b"%d" % properties.sequence_number,
@@ -221,7 +235,7 @@ async def _submit(link: Link, spec: AzureServiceBusEventSource, reply: Reply) ->
     data = queue_payload.document(context, members)
     identity = queue_payload.stable_id(context, str(properties.sequence_number))
     await link.relay.submit(data, identity, settled)
-    return done
+    return told
 
 
 def _text(value: str | None) -> bytes:
@@ -229,7 +243,7 @@ def _text(value: str | None) -> bytes:
 
 
 def _custom(reply: Reply) -> bytes:
-    """Properties of the application: headers whose values are JSON scalars."""
+    """Properties of the application: headers whose values are JSON scalars. Null without any."""
     found = {}
     for name, text in reply.headers.items():
         if name.lower() in _TRANSPORT:
@@ -240,4 +254,4 @@ def _custom(reply: Reply) -> bytes:
             continue
         if not isinstance(value, dict | list):
             found[name] = value
-    return http_body.marshal(found)
+    return http_body.marshal(found) if found else b"null"

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Mapping
-from typing import Any
 
 from crds import decode
 from crds.eventsource_http import BitbucketServerEventSource
 from events.sources import (
     bitbucketserver_hooks,
     bitbucketserver_push,
+    client_tls,
     hook_keeping,
     http_body,
     http_message,
@@ -33,6 +32,10 @@ from lang.errors import LangError
 
 _PREFIX = len("sha256=")
 _CHECK_SECONDS = 60.0
+_INVALID = "failed to validate bitbucketserver webhook request: "
+_TOO_LARGE = http_message.text(
+    400, f"{_INVALID}failed to parse request body: http: request body too large"
+)
 
 
 class Bitbucketserver:
@@ -46,8 +49,8 @@ class Bitbucketserver:
         extra = webhook_endpoint.metadata(context.spec)
 
         async def shape(request: Request, body: bytes) -> Batch:
-            if reference := context.spec.get("webhookSecret"):
-                _verify(context, reference, request, body)
+            if (key := webhook_endpoint.key(context, "webhookSecret")) is not None:
+                _verify(key, request, body)
             bodies = [body]
             if request.header("X-Event-Key") == bitbucketserver_push.KEY:
                 bodies = await bitbucketserver_push.events(api, spec, body)
@@ -55,20 +58,25 @@ class Bitbucketserver:
                 found = [http_body.compact(each) for each in bodies]
             except http_body.BadBody:
                 raise Refused(400, "invalid event") from None
-            events = [Named(webhook_endpoint.envelope(request, each, extra)) for each in found]
+            events = [
+                Named(webhook_endpoint.envelope(request, each, extra), content=each)
+                for each in found
+            ]
             return Batch(events, http_message.text(200, "success" * (len(events) + 1)))
 
         webhook = context.spec.get("webhook") or {}
         path = f"{context.path}.webhook"
-        async with webhook_endpoint.attached(context, webhook, path, shape):
-            url = hook_keeping.url(spec.webhook)
-            if spec.access_token is None or not url:
-                ready("no accessToken or no webhook.url: the hook is not registered")
+        block = webhook_endpoint.attached(context, webhook, path, shape, too_large=_TOO_LARGE)
+        async with block:
+            hooks = bitbucketserver_hooks.Hooks(context, spec, hook_keeping.url(spec.webhook), api)
+            if not _registers(spec):
+                ready("no accessToken, webhook.url, or repositories: no hook is registered")
                 await asyncio.Event().wait()
             ready()
-            hooks = bitbucketserver_hooks.Hooks(context, spec, url, api)
-            delete = spec.delete_hook_on_finish
-            await hook_keeping.keep(context, ready, hooks, delete=delete, every=every)
+            delete, field = spec.delete_hook_on_finish, "webhookSecret"
+            await hook_keeping.keep(
+                context, ready, hooks, delete=delete, every=every, signed_by=field
+            )
 
 
 def _spec(context: SourceContext) -> tuple[BitbucketServerEventSource, float]:
@@ -76,9 +84,8 @@ def _spec(context: SourceContext) -> tuple[BitbucketServerEventSource, float]:
     spec, _ = decode.decode(dict(context.spec), BitbucketServerEventSource)
     if not spec.bitbucketserver_base_url:
         raise SourceError(f"{context.path}.bitbucketserverBaseURL", "is required")
-    if not (spec.repositories or spec.projects or (spec.project_key and spec.repository_slug)):
-        raise SourceError(f"{context.path}.repositories", "repositories or projects is required")
-    if hook_keeping.url(spec.webhook) and spec.access_token and not spec.events:
+    client_tls.check(spec.tls, f"{context.path}.tls")
+    if _registers(spec) and not spec.events:
         raise SourceError(f"{context.path}.events", "is required to register the hook")
     if spec.skip_branch_refs_changed_on_open_pr and spec.access_token is None:
         field = f"{context.path}.accessToken"
@@ -91,19 +98,17 @@ def _spec(context: SourceContext) -> tuple[BitbucketServerEventSource, float]:
         raise SourceError(f"{context.path}.checkInterval", error.message) from None
 
 
-def _verify(
-    context: SourceContext, reference: Mapping[str, Any], request: Request, body: bytes
-) -> None:
+def _registers(spec: BitbucketServerEventSource) -> bool:
+    is_asked = spec.access_token is not None and bool(hook_keeping.url(spec.webhook))
+    return is_asked and bool(bitbucketserver_hooks.places(spec))
+
+
+def _verify(key: bytes, request: Request, body: bytes) -> None:
     """Raises Refused unless the signature on the raw body is right."""
-    secret = context.services.secrets.cached(context.namespace, reference)
-    key = (secret or b"").strip()
-    if not key:
-        raise Refused(503, "the webhook secret is not available")
-    refused = "failed to validate bitbucketserver webhook request: "
     signature = request.header("X-Hub-Signature")
     if not signature:
-        raise Refused(400, f"{refused}missing signature header")
+        raise Refused(400, f"{_INVALID}missing signature header")
     expected = hmac.new(key, body, hashlib.sha256).hexdigest()
     given = signature[_PREFIX:].encode("utf-8", "replace")
     if not signature.startswith("sha256=") or not hmac.compare_digest(given, expected.encode()):
-        raise Refused(400, f"{refused}hmac verification failed")
+        raise Refused(400, f"{_INVALID}hmac verification failed")

@@ -16,7 +16,7 @@ from crds.eventsource_http import BitbucketServerEventSource
 from events.secrets import MissingValue
 from events.sources import go_shape, http_body
 from events.sources.bitbucketserver_api import BitbucketServer
-from events.sources.go_shape import ANY, FLAG, NUMBER, TEXT, BadShape, Many, Struct
+from events.sources.go_shape import FLAG, NUMBER, TEXT, BadShape, Many, Struct
 from events.sources.webhook_endpoint import Refused
 from lang import gojson
 from lang.errors import LangError
@@ -24,6 +24,7 @@ from lang.errors import LangError
 KEY = "repo:refs_changed"
 _FAULTS = (MissingValue, aiohttp.ClientError, TimeoutError, ValueError, TypeError, AttributeError)
 
+_LINKS = Many(Struct({"href": TEXT}))
 _ACTOR = Struct(
     {
         "name": TEXT,
@@ -33,7 +34,7 @@ _ACTOR = Struct(
         "active": FLAG,
         "slug": TEXT,
         "type": TEXT,
-        "links": Struct({"self": ANY}),
+        "links": Struct({"self": _LINKS}),
     }
 )
 _PROJECT = Struct(
@@ -41,10 +42,9 @@ _PROJECT = Struct(
         "key": TEXT,
         "id": NUMBER,
         "name": TEXT,
-        "description?": TEXT,
         "public": FLAG,
         "type": TEXT,
-        "links": Struct({"self": ANY}),
+        "links": Struct({"self": _LINKS}),
     }
 )
 _REPOSITORY = Struct(
@@ -59,7 +59,7 @@ _REPOSITORY = Struct(
         "forkable": FLAG,
         "project": _PROJECT,
         "public": FLAG,
-        "links": Struct({"clone": ANY, "self": ANY}),
+        "links": Struct({"clone": Many(Struct({"href": TEXT, "name": TEXT})), "self": _LINKS}),
     }
 )
 _CHANGE = Struct(
@@ -94,16 +94,15 @@ async def events(
             return []
     if not spec.one_event_per_change:
         return [body]
-    parts = [orjson.dumps({**push, "changes": [change]}) for change in changes]
-    return [go_shape.shaped(part, _PUSH) for part in parts]
+    return [orjson.dumps({**push, "changes": [change]}) for change in changes]
 
 
 def _parse(body: bytes) -> dict[str, Any]:
     failed = f"decoding {KEY} webhook: "
     try:
         gojson.check(body.decode("utf-8", "replace"))
-        go_shape.shaped(http_body.compact(body), _PUSH)
-        return dict(orjson.loads(body))
+        text = go_shape.shaped(http_body.whole_pairs(http_body.compact(body)), _PUSH)
+        return dict(orjson.loads(text))
     except LangError as error:
         raise Refused(400, f"{failed}{error.message}") from None
     except (BadShape, http_body.BadBody, ValueError) as error:

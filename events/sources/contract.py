@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,11 +40,17 @@ class SourceServices:
     cluster: Cluster
 
 
+def _gone() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """One event of one EventSource and the means to emit it.
 
-    `spec` is the entry as written; `path` its field path; `kind` the CloudEvent type.
+    `spec` is the entry as written; `path` its field path; `kind` the CloudEvent type. `wanted`
+    gives the entry as it is by now, None when it is gone: what is made outside must outlive a
+    restart and most edits.
     """
 
     namespace: str
@@ -57,6 +63,7 @@ class SourceContext:
     bus_prefix: str
     services: SourceServices
     filter: EventFilter | None
+    wanted: Callable[[], Mapping[str, Any] | None] = _gone
 
     @property
     def owner(self) -> str:
@@ -72,6 +79,11 @@ class SourceContext:
 
     async def publish(self, data: bytes, identity: str, traceparent: str = "") -> Receipt | None:
         """As `emit`; the receipt says whether the id was known. None when it was left out."""
+        sent = self.offer(data, identity, traceparent)
+        return None if sent is None else await sent
+
+    def offer(self, data: bytes, identity: str, traceparent: str = "") -> Awaitable[Receipt] | None:
+        """As `publish`, for a hot path: often a future, which needs no task to wait for it."""
         if self.filter is not None and not self.filter.passes(data, self.owner):
             return None
         event = CloudEvent(
@@ -82,21 +94,24 @@ class SourceContext:
             time=cloudevent.timestamp(self.services.clock.now()),
             data=data,
         )
-        if not spans.exporting():
-            return await self._send(event, trace.parent(traceparent))
-        attributes = {"event.id": identity, "event.source": self.owner, "event.type": self.kind}
+        if spans.exporting():
+            return self._traced(event, traceparent)
+        return self._send(event, trace.parent(traceparent))
+
+    async def _traced(self, event: CloudEvent, traceparent: str) -> Receipt:
+        attributes = {"event.id": event.id, "event.source": self.owner, "event.type": self.kind}
         given = traceparent if trace.trace_id(traceparent) else ""
         with spans.span(f"event {self.source}/{self.event}", given, attributes) as parent:
             return await self._send(event, parent)
 
-    async def _send(self, event: CloudEvent, traceparent: str) -> Receipt:
+    def _send(self, event: CloudEvent, traceparent: str) -> Awaitable[Receipt]:
         message = Message(
             subjects.event(self.bus_prefix, self.source, self.event),
             event.id,
             cloudevent.encode(event),
             {trace.TRACEPARENT: traceparent},
         )
-        return await self.bus.publish(message)
+        return self.bus.publish(message)
 
 
 class Source(Protocol):
@@ -110,6 +125,7 @@ class Source(Protocol):
 
 
 class ReadySignal(Protocol):
-    """Says that the event is being served; `note` appears in the condition."""
+    """Says that the event is being served; `note` appears in the condition. `lost`: it is not, and
+    why; the source goes on trying, since ending would make it forget."""
 
-    def __call__(self, note: str = "") -> None: ...
+    def __call__(self, note: str = "", lost: SourceError | None = None) -> None: ...

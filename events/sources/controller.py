@@ -23,7 +23,7 @@ from events.sources.event_filter import EventFilter
 from kube.cluster import Cluster, Object
 from kube.errors import KubeError
 from kube.resources import EVENT_SOURCES
-from kube.service import Service
+from kube.service import Service, end
 from lang.errors import LangError
 
 _BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -138,8 +138,10 @@ class SourceController(Service):
         """Run the event until it ends or fails; the condition says why."""
         kind, path = _type(event), _path(event)
 
-        def signal(note: str = "") -> None:
+        def signal(note: str = "", lost: SourceError | None = None) -> None:
             condition = Condition(kind, True, "Serving", note)
+            if lost is not None:
+                condition = Condition(kind, False, lost.reason, str(lost))
             self.spawn(self._set(known, event, condition), "announce")
 
         try:
@@ -189,7 +191,15 @@ class SourceController(Service):
             bus_prefix=self._buses.prefix(namespace, bus_name),
             services=self._services,
             filter=passing,
+            wanted=lambda: self._wanted((namespace, meta["name"]), event),
         )
+
+    def _wanted(self, key: tuple[str, str], event: _Event) -> Mapping[str, Any] | None:
+        """The entry of `event` as its object has it now."""
+        known = self._objects.get(key)
+        entries = {} if known is None else _entries(known.obj.get("spec") or {})[0]
+        kind, entry = entries.get(event.name, ("", None))
+        return entry if kind == event.kind else None
 
     async def _set(self, known: _Object, event: _Event, condition: Condition) -> None:
         if event.condition != condition:
@@ -263,5 +273,4 @@ def _path(event: _Event) -> str:
 
 async def _cancel(event: _Event) -> None:
     if event.task is not None:
-        event.task.cancel()
-        await asyncio.wait({event.task}, timeout=15.0)
+        await end(event.task)

@@ -19,11 +19,15 @@ class EventFilter:
 
     def __init__(self, expression: str) -> None:
         self._passes = expr_places.filter_program(expression)
+        self._errors = 0
 
     def passes(self, data: bytes, owner: str) -> bool:
         """Whether the event with this payload goes on the bus."""
         try:
             return self._passes(expr_places.filter_payload(data.decode("utf-8", "replace")))
         except LangError as error:
-            _log.warning("event_filter_error", owner=owner, error=error.message)
+            self._errors += 1
+            if str(self._errors).rstrip("0") == "1":  # the first, tenth, hundredth…: no flood
+                total = self._errors
+                _log.warning("event_filter_error", owner=owner, error=error.message, total=total)
             return False

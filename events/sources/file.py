@@ -84,6 +84,9 @@ def _watch(path: str, spec: FileEventSource) -> _Watch:
     where = spec.watch_path_config or WatchPathConfig()
     if not where.directory.startswith("/"):
         raise SourceError(f"{path}.watchPathConfig.directory", "must be an absolute path")
+    if "/" in where.path.strip("/"):
+        what = "must be a file's name: subdirectories are not watched"
+        raise SourceError(f"{path}.watchPathConfig.path", what)
     matches = watch_path.matcher(f"{path}.watchPathConfig", where)
     return _Watch(where.directory.rstrip("/"), matches, TYPES[spec.event_type])
 

@@ -50,8 +50,9 @@ async def _check(context: SourceContext, spec: GerritEventSource) -> None:
         "projects": spec.projects,
         "events": spec.events,
         "gerritBaseURL": spec.gerrit_base_url,
-        "hookName": spec.hook_name,
     }
+    if spec.auth is not None and hook_keeping.url(spec.webhook):
+        required["hookName"] = spec.hook_name
     for name, value in required.items():
         if not value:
             raise SourceError(f"{context.path}.{name}", "is required")

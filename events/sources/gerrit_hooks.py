@@ -6,6 +6,7 @@ because each writing is a commit in the project's configuration. Called by the `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,7 +19,6 @@ from crds.eventsource_http import GerritEventSource
 from events.sources import hook_keeping, http_body
 from events.sources.contract import SourceContext, SourceError
 
-_CAP = 1 << 20  # bytes of an answer
 _GUARD = b")]}'"  # stands before Gerrit's JSON, against script inclusion
 _log = structlog.get_logger("events.sources.gerrit")
 
@@ -34,6 +34,11 @@ def check(spec: GerritEventSource, path: str) -> None:
         raise SourceError(f"{path}.gerritBaseURL", "must be http:// or https://")
 
 
+def _aims(spec: GerritEventSource) -> set[tuple[str, ...]]:
+    base, url = spec.gerrit_base_url, hook_keeping.url(spec.webhook)
+    return {(base, url, spec.hook_name, place) for place in spec.projects or ()}
+
+
 class Hooks:
     """The hooks of one `gerrit` event; see `hook_keeping.Hooks`."""
 
@@ -46,6 +51,10 @@ class Hooks:
         """Projects."""
         return list(self._spec.projects or ())
 
+    def leaving(self, entry: Mapping[str, Any]) -> list[str]:
+        """See `hook_keeping.Hooks`."""
+        return hook_keeping.leaving(self._spec, entry, _aims)
+
     async def ensure(self, place: str) -> None:
         """Find our hook or write it."""
         async with await self._session() as session:
@@ -55,7 +64,7 @@ class Hooks:
             data = http_body.marshal(self._wanted)
             url = self._place(place)
             async with session.put(url, data=data, allow_redirects=False) as answer:
-                _check(answer)
+                hook_keeping.check("Gerrit", answer)
                 _log.info("gerrit_hook_made", project=place)
 
     async def remove(self, place: str) -> None:
@@ -65,15 +74,15 @@ class Hooks:
             if found is None or found.get("url") != self._wanted["url"]:
                 return
             async with session.delete(self._place(place), allow_redirects=False) as answer:
-                _check(answer)
+                hook_keeping.check("Gerrit", answer, okay=(404,))
                 _log.info("gerrit_hook_removed", project=place)
 
     async def _find(self, session: aiohttp.ClientSession, project: str) -> dict[str, Any] | None:
         async with session.get(self._place(project), allow_redirects=False) as answer:
             if answer.status == 404:
                 return None
-            _check(answer)
-            raw = await answer.content.read(_CAP)
+            hook_keeping.check("Gerrit", answer)
+            raw = await hook_keeping.whole("Gerrit", answer)
         found = orjson.loads(raw.removeprefix(_GUARD))
         if not isinstance(found, dict):
             raise ValueError("what answers is no webhooks plugin")
@@ -95,11 +104,6 @@ class Hooks:
             "User-Agent": "headrace",
         }
         return aiohttp.ClientSession(headers=headers, timeout=hook_keeping.TIMEOUT)
-
-
-def _check(answer: aiohttp.ClientResponse) -> None:
-    if answer.status >= 300:
-        raise ValueError(f"Gerrit answered {answer.status}")
 
 
 def _wanted(spec: GerritEventSource, url: str) -> dict[str, Any]:

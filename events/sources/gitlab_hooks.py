@@ -1,11 +1,16 @@
 """Registering webhooks at GitLab: found or made per project and group, removed again.
 
-A hook with our URL is ours. Semantics: GitLab's REST API v4, "Project webhooks" and "Group
-webhooks". Called by the `gitlab` source.
+A hook with our URL is ours; its events, settings and token are made those of the EventSource.
+GitLab does not show the token, so it is written once per start, and when it changes. Semantics:
+GitLab's REST API v4, "Project webhooks" and "Group webhooks". Called by the `gitlab` source.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
@@ -13,8 +18,9 @@ import structlog
 from yarl import URL
 
 from crds.eventsource_http import GitlabEventSource
-from events.sources import hook_keeping, http_body
+from events.sources import hook_keeping, hook_list, http_body
 from events.sources.contract import SourceContext
+from events.sources.hook_list import Found
 
 _log = structlog.get_logger("events.sources.gitlab")
 _COMMON = {
@@ -56,6 +62,23 @@ _SAID = (
 )
 
 
+def places(spec: GitlabEventSource) -> list[str]:
+    """Projects and groups, as paths of the API. The older form counts alone."""
+    projects = spec.projects or [name for name in (spec.project_id,) if name]
+    names = [("projects", name) for name in projects]
+    names += [("groups", name) for name in spec.groups or ()]
+    return [f"{kind}/{quote(name, safe='')}" for kind, name in names]
+
+
+def _aims(spec: GitlabEventSource) -> set[tuple[str, ...]]:
+    url = hook_keeping.url(spec.webhook)
+    return {(_base(spec), url, place) for place in places(spec)}
+
+
+def _base(spec: GitlabEventSource) -> str:
+    return spec.gitlab_base_url.rstrip("/").removesuffix("/api/v4") + "/api/v4"
+
+
 class Hooks:
     """The hooks of one `gitlab` event; see `hook_keeping.Hooks`."""
 
@@ -63,36 +86,26 @@ class Hooks:
         self._context = context
         self._spec = spec
         self._url = url
+        self._told: dict[str, str] = {}  # the token by place
 
     def places(self) -> list[str]:
         """Projects and groups, as paths of the API."""
-        spec = self._spec
-        projects = [*(spec.projects or ()), *filter(None, (spec.project_id,))]
-        names = [("projects", name) for name in projects]
-        names += [("groups", name) for name in spec.groups or ()]
-        return [f"{kind}/{quote(name, safe='')}" for kind, name in names]
+        return places(self._spec)
+
+    def leaving(self, entry: Mapping[str, Any]) -> list[str]:
+        """See `hook_keeping.Hooks`."""
+        return hook_keeping.leaving(self._spec, entry, _aims)
 
     async def ensure(self, place: str) -> None:
-        """Find our hook or make it."""
-        async with await self._session() as session:
-            if await self._find(session, place) is not None:
-                return
-            reference = self._context.spec.get("secretToken")
-            token = await hook_keeping.secret(self._context, reference, "secretToken")
-            body = http_body.marshal(self._wanted(place) | ({"token": token} if token else {}))
-            async with session.post(self._at(place), data=body) as answer:
-                await hook_keeping.answer("GitLab", answer)
-                _log.info("gitlab_hook_made", place=place)
+        """Find our hook, make it, or make it as wanted."""
+        token = (await hook_keeping.signing_secret(self._context, "secretToken")).strip()
+        async with self._listed(place, token) as hooks:
+            await hook_list.settle(hooks)
 
     async def remove(self, place: str) -> None:
         """Delete our hook."""
-        async with await self._session() as session:
-            hook = await self._find(session, place)
-            if hook is None:
-                return
-            async with session.delete(self._at(place, f"/{hook}")) as answer:
-                await hook_keeping.answer("GitLab", answer, okay=(404,))
-                _log.info("gitlab_hook_removed", place=place)
+        async with self._listed(place, "") as hooks:
+            await hook_list.clear(hooks)
 
     def _wanted(self, place: str) -> dict[str, object]:
         known = EVENTS if place.startswith("groups/") else _COMMON
@@ -102,26 +115,64 @@ class Hooks:
         wanted["enable_ssl_verification"] = self._spec.enable_ssl_verification
         return wanted
 
-    async def _find(self, session: aiohttp.ClientSession, place: str) -> int | None:
-        page: str | None = "1"
-        while page:
-            async with session.get(self._at(place, f"?per_page=100&page={page}")) as answer:
-                for hook in await hook_keeping.answer("GitLab", answer) or ():
-                    if hook.get("url") == self._url:
-                        return int(hook["id"])
-                page = answer.headers.get("X-Next-Page")
-        return None
-
-    def _at(self, place: str, rest: str = "") -> URL:
-        base = self._spec.gitlab_base_url.rstrip("/").removesuffix("/api/v4")
-        return URL(f"{base}/api/v4/{place}/hooks{rest}", encoded=True)
-
-    async def _session(self) -> aiohttp.ClientSession:
+    @asynccontextmanager
+    async def _listed(self, place: str, token: str) -> AsyncIterator[_List]:
         reference = self._context.spec.get("accessToken")
-        token = await hook_keeping.secret(self._context, reference, "accessToken")
+        access = await hook_keeping.secret(self._context, reference, "accessToken")
         headers = {
-            "Private-Token": token,
+            "Private-Token": access,
             "Content-Type": "application/json",
             "User-Agent": "headrace",
         }
-        return aiohttp.ClientSession(headers=headers, timeout=hook_keeping.TIMEOUT)
+        async with aiohttp.ClientSession(headers=headers, timeout=hook_keeping.TIMEOUT) as session:
+            where = f"{_base(self._spec)}/{place}/hooks"
+            yield _List(session, where, self._wanted(place), token, self._told)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """See `hook_list.HookList`. `told`: the token that each list's hook was given. Redirects are
+    not followed: the access token would go along."""
+
+    session: aiohttp.ClientSession
+    where: str
+    wanted: dict[str, object]
+    token: str
+    told: dict[str, str]
+
+    async def ours(self) -> list[Found]:
+        """Hooks with our URL, the oldest first."""
+        found, page = list[Found](), "1"
+        while page.isdecimal():
+            async with self._asked("GET", f"?per_page=100&page={page}") as answer:
+                hooks = await hook_keeping.answer("GitLab", answer) or ()
+                page = answer.headers.get("X-Next-Page", "")
+            for hook in hooks:
+                if hook.get("url") == self.wanted["url"]:
+                    found.append(Found(str(hook["id"]), self._is_right(hook)))
+        return sorted(found, key=lambda hook: int(hook.id))
+
+    def _is_right(self, hook: dict[str, Any]) -> bool:
+        told = not self.token or self.told.get(self.where) == self.token
+        return told and all(hook.get(name, value) == value for name, value in self.wanted.items())
+
+    async def write(self, hook: str = "") -> None:
+        """Make a hook, or make `hook` as wanted."""
+        data = http_body.marshal(self.wanted | ({"token": self.token} if self.token else {}))
+        method, rest = ("PUT", f"/{hook}") if hook else ("POST", "")
+        async with self._asked(method, rest, data) as answer:
+            await hook_keeping.answer("GitLab", answer)
+        self.told[self.where] = self.token
+        _log.info("gitlab_hook_written", where=self.where)
+
+    async def drop(self, hook: str) -> None:
+        """Delete it."""
+        async with self._asked("DELETE", f"/{hook}") as answer:
+            await hook_keeping.answer("GitLab", answer, okay=(404,))
+        _log.info("gitlab_hook_removed", where=self.where)
+
+    def _asked(
+        self, method: str, rest: str, data: bytes | None = None
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        url = URL(self.where + rest, encoded=True)
+        return self.session.request(method, url, data=data, allow_redirects=False)

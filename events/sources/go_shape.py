@@ -26,11 +26,13 @@ class BadShape(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A scalar, or anything: `zero` when absent; `first` are the bytes it may begin with."""
+    """A scalar, or anything: `zero` when absent; `first` are the bytes it may begin with.
+    `is_needed`: it must be there, if only as null."""
 
     zero: bytes
     first: bytes = b""
     kind: str = ""
+    is_needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,19 @@ class Struct:
 
 
 @dataclass(frozen=True, slots=True)
-class Pointer:
-    """`of`, or null when absent."""
+class Named:
+    """An object of any names, each with `of`; `zero` when absent."""
 
     of: Shape
+    zero: bytes = b"null"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """`of`, or `zero` when absent."""
+
+    of: Shape
+    zero: bytes = b"null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class Many:
     zero: bytes = b"null"
 
 
-Shape: TypeAlias = Leaf | Struct | Pointer | Many
+Shape: TypeAlias = Leaf | Struct | Named | Pointer | Many
 
 TEXT = Leaf(b'""', b'"', "string")
 NUMBER = Leaf(b"0", b"-0123456789", "number")
@@ -74,12 +85,18 @@ def shaped(raw: bytes, shape: Shape, path: str = "") -> bytes:
         case Leaf():
             return _leaf(raw, shape, path)
         case Pointer():
-            return shaped(raw, shape.of, path) if raw else b"null"
+            return shaped(raw, shape.of, path) if raw else shape.zero
         case Many():
             if not raw:
                 return shape.zero
             found = [shaped(bytes(item), shape.of, path) for item in _read(_elements, raw, path)]
             return b"[%b]" % b",".join(found)
+        case Named():
+            if not raw:
+                return shape.zero
+            members = _read(_members, raw, path).items()
+            pairs = ((http_body.quoted(k), shaped(bytes(v), shape.of, path)) for k, v in members)
+            return b"{%b}" % b",".join(b"%b:%b" % pair for pair in sorted(pairs))
         case Struct():
             return _struct(raw, shape, path)
 
@@ -94,9 +111,12 @@ def _leaf(raw: bytes, shape: Leaf, path: str) -> bytes:
 
 def _struct(raw: bytes, shape: Struct, path: str) -> bytes:
     given = dict(_read(_members, raw, path)) if raw else {}
+    _fold(given, shape)
     parts = []
     for name, of in shape.members.items():
         key = name.removesuffix("?")
+        if key not in given and isinstance(of, Leaf) and of.is_needed:
+            raise BadShape(f"{path}.{key}: is missing")
         text = shaped(bytes(given.pop(key, b"")), of, f"{path}.{key}" if path else key)
         if name == key or text not in (b'""', b"0", b"false", b"null", b"[]"):
             parts.append(b'"%b":%b' % (key.encode(), text))
@@ -104,6 +124,17 @@ def _struct(raw: bytes, shape: Struct, path: str) -> bytes:
         rest = ((http_body.quoted(k), http_body.compact(bytes(v))) for k, v in given.items())
         parts += [b"%b:%b" % pair for pair in rest]
     return b"{%b}" % b",".join(parts)
+
+
+def _fold(given: dict[str, msgspec.Raw], shape: Struct) -> None:
+    """Give members that are written in another case their own name, as Go finds them."""
+    known = {name.removesuffix("?") for name in shape.members}
+    if given.keys() <= known:
+        return
+    by_case = {name.lower(): name for name in known}
+    for name in list(given):
+        if name not in known and (own := by_case.get(name.lower())) is not None:
+            given[own] = given.pop(name)
 
 
 def _read(read: Callable[[bytes], _T], raw: bytes, path: str) -> _T:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from crds import decode
 from crds.eventsource_local import HDFSEventSource
-from events.sources import hdfs_client, watch_path
+from events.sources import hdfs_client, queue_link, watch_path
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.hdfs_client import Faulty, Listing, Mark, NameNode, TooMany
 from events.sources.queue_link import ConnectionLost, Link
@@ -21,7 +21,14 @@ from events.sources.watch_path import CHMOD, CREATE, REMOVE, RENAME, TYPES, WRIT
 
 _INTERVAL = 60.0
 _PORT = 8020
-_KERBEROS = ("krbCCacheSecret", "krbKeytabSecret")
+_KERBEROS = (
+    "krbCCacheSecret",
+    "krbKeytabSecret",
+    "krbUsername",
+    "krbRealm",
+    "krbConfigConfigMap",
+    "krbServicePrincipalName",
+)
 _ELSEWHERE = ("StandbyException", "RetriableException", "SafeModeException")
 
 
@@ -48,7 +55,7 @@ class Hdfs:
         async def session(link: Link) -> None:
             await _session(link, spec.hdfs_user, watch)
 
-        await watch_path.keep(context, ready, session, lambda: watch.seen is not None)
+        await queue_link.keep(context, ready, session, lossy=True)
 
 
 def _watch(context: SourceContext, spec: HDFSEventSource) -> _Watch:
@@ -103,22 +110,28 @@ async def _session(link: Link, user: str, watch: _Watch) -> None:
 
 async def _look(link: Link, node: NameNode, watch: _Watch) -> None:
     """Until the connection ends."""
+    said: str | None = None
     while True:
         listing = await _listed(link, node, watch)
-        if watch.seen and not watch.seen.keys() <= listing.files.keys():
+        if watch.seen and (listing is None or not watch.seen.keys() <= listing.files.keys()):
             # A file that moves while directories are read one after the other may be in none.
             listing = await _listed(link, node, watch)
-        if not link.is_connected:
-            link.connected()
-        await _compare(link, watch, listing)
+        note = f"{watch.directory} is not there" if listing is None else ""
+        if note != said:
+            link.connected(note)
+            said = note
+        await _compare(link, watch, listing or Listing())
         await asyncio.sleep(watch.pause)
 
 
-async def _listed(link: Link, node: NameNode, watch: _Watch) -> Listing:
+async def _listed(link: Link, node: NameNode, watch: _Watch) -> Listing | None:
+    """None when the directory went since the first look. Raises SourceError when it was never
+    there."""
     listing = await hdfs_client.files(node, watch.directory)
-    if listing is None:
+    if listing is not None:
+        _drop_old_names(watch.seen or {}, listing)
+    elif watch.seen is None:
         raise SourceError(f"{link.context.path}.directory", f"{watch.directory} is not there")
-    _drop_old_names(watch.seen or {}, listing)
     return listing
 
 

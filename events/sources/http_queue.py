@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -22,6 +23,7 @@ from events.sources.contract import SourceError
 from events.sources.queue_link import ConnectionLost
 
 _CAP = 32 << 20  # bytes of an answer
+_OUTSTANDING = 256  # most deletions that wait, where reading waits for them
 _ELEMENT = re.compile(rb"<[A-Za-z_]")
 _log = structlog.get_logger("events.sources.http_queue")
 
@@ -65,6 +67,16 @@ async def send(
         raise ConnectionLost(str(error) or type(error).__name__) from None
 
 
+def is_url(text: str) -> bool:
+    """Whether `text` is an http:// or https:// URL without a query."""
+    try:
+        found = urlsplit(text)
+        usable = found.port is None or found.port > 0
+    except ValueError:
+        return False
+    return usable and found.scheme in ("http", "https") and bool(found.hostname) and not found.query
+
+
 def xml(raw: bytes) -> Element:
     """The root of an XML text; names without their namespaces. Raises ConnectionLost for what is
     none or brings definitions of its own."""
@@ -81,39 +93,52 @@ def xml(raw: bytes) -> Element:
 
 
 class Deletions:
-    """Takes messages off the queue, up to `batch` in a call; `async with` it.
+    """Takes messages off the queue, up to `batch` in a call and `calls` of them at a time;
+    `async with` it.
 
     What cannot be deleted is given again later, and is then known.
     """
 
-    def __init__(self, delete: Callable[[list[str]], Awaitable[Any]], batch: int = 1) -> None:
+    def __init__(
+        self, delete: Callable[[list[str]], Awaitable[Any]], batch: int = 1, calls: int = 1
+    ) -> None:
         self._delete = delete
         self._batch = batch
+        self._calls = calls
         self._waiting: list[str] = []
-        self._some = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._some, self._fewer = asyncio.Event(), asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, handle: str) -> None:
         """The message may go."""
         self._waiting.append(handle)
         self._some.set()
 
+    async def room(self) -> None:
+        """Wait while many are still to go: reading on would show them a second time."""
+        while len(self._waiting) >= _OUTSTANDING:
+            self._fewer.clear()
+            await self._fewer.wait()
+
     async def __aenter__(self) -> Deletions:
-        self._task = asyncio.create_task(self._run())
+        self._tasks = {asyncio.create_task(self._run()) for _ in range(self._calls)}
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
         if self._waiting:
-            await asyncio.shield(self._empty())
+            last = (self._empty() for _ in range(self._calls))
+            await asyncio.shield(asyncio.gather(*last))
 
     async def _run(self) -> None:
         while True:
             await self._some.wait()
-            self._some.clear()
-            await self._empty()
+            if self._waiting:
+                await self._empty()
+            else:
+                self._some.clear()
 
     async def _empty(self) -> None:
         while self._waiting:
@@ -123,3 +148,4 @@ class Deletions:
                 await self._delete(batch)
             except (Refused, ConnectionLost, aiohttp.ClientError, TimeoutError) as error:
                 _log.debug("not_deleted", count=len(batch), error=str(error))
+            self._fewer.set()

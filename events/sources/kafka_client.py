@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -101,6 +102,8 @@ def made(options: Mapping[str, Any], path: str) -> Any:
     except ImportError:
         why = "the Kafka client is missing: pip install aiokafka"
         raise SourceError(path, why, "MissingExtra") from None
+    # It logs every attempt at a broker that is away; we ask ourselves, and the condition says it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return AIOKafkaConsumer(**options)
     except (ValueError, AssertionError, RuntimeError) as error:

@@ -8,7 +8,6 @@ committed is known at any time. Called by `kafka` and `kafka_group`, which say w
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 from crds.eventsource_queues import KafkaEventSource
@@ -22,6 +21,8 @@ from events.sources.schema_registry import Decoder
 ANSWER = 20.0  # seconds the brokers have for one answer
 _POLL_MS = 1000
 _QUIET = 10.0  # seconds without a message before the brokers are asked whether they live
+_ALIVE = 10.0  # seconds they have to say so
+_CLOSING = 3.0  # seconds for each step of the end
 _JOIN = 120.0  # seconds to get a place in the group: it waits for members that died
 
 
@@ -62,10 +63,19 @@ class Reading:
         except KafkaError as error:
             raise ConnectionLost(f"Kafka at {self.spec.url}: {words(error)}") from None
         finally:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(8.0):
-                    await self.finish()
-                    await self.consumer.stop()
+            await self._close()
+
+    async def _close(self) -> None:
+        """The client may end in a cancellation nobody asked for, with its connections left open:
+        each step is a task of its own, and must not end ours."""
+        for step in (self.finish, self.consumer.stop, self.consumer._client.close):
+            task = asyncio.ensure_future(step())
+            _, late = await asyncio.wait({task}, timeout=_CLOSING)
+            if late:
+                task.cancel()
+                await asyncio.wait({task}, timeout=_CLOSING)
+            if task.done() and not task.cancelled():
+                task.exception()  # seen: what cannot be closed is given up
 
     async def make(self) -> Any:
         """The consumer, not started. Raises SourceError, MissingValue."""
@@ -129,7 +139,7 @@ class Reading:
 
     async def _ask(self) -> None:
         """Whether the brokers live: the client itself would try for ever and say nothing."""
-        async with asyncio.timeout(ANSWER):
+        async with asyncio.timeout(_ALIVE):
             await self.consumer.end_offsets(list(self.consumer.assignment()))
 
     async def _submit(self, record: Any) -> None:
@@ -154,6 +164,8 @@ class Reading:
 
     def members(self, record: Any) -> dict[str, bytes | None]:
         """The payload of a record. Raises BadBody, BadMessage."""
+        known = record.timestamp is not None and record.timestamp >= 0
+        moment = record.timestamp / 1000 if known else None
         headers = {
             name: (value or b"").decode("utf-8", "replace") for name, value in record.headers
         }
@@ -162,7 +174,7 @@ class Reading:
             "key": queue_payload.text(record.key or b""),
             "partition": b"%d" % record.partition,
             "body": self._body(record.value),
-            "timestamp": queue_payload.text(queue_payload.go_time(record.timestamp / 1000)),
+            "timestamp": queue_payload.text(queue_payload.go_time(moment)),
             "headers": http_body.marshal(headers),
         }
 

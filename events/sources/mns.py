@@ -26,6 +26,7 @@ from events.sources.queue_relay import Outcome
 
 _BATCH = 16  # most messages of one call
 _WAIT = 30  # seconds a call waits
+_DELETIONS = 16  # at a time: a call deletes one message
 _TIMEOUT = aiohttp.ClientTimeout(total=_WAIT + 30.0)
 _VERSION = "2015-06-06"
 _EMPTY = "MessageNotExist"
@@ -59,8 +60,7 @@ def _check(path: str, spec: MNSEventSource) -> None:
     for name, value in required.items():
         if not value:
             raise SourceError(f"{path}.{name}", "is required")
-    found = urlsplit(spec.endpoint)
-    if found.scheme not in ("http", "https") or not found.hostname or found.query:
+    if not http_queue.is_url(spec.endpoint):
         raise SourceError(f"{path}.endpoint", "must be an http:// or https:// URL")
 
 
@@ -123,8 +123,9 @@ async def _session(link: Link, spec: MNSEventSource) -> None:
     )
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         queue = _Queue(session, spec, keys, link)
-        async with Deletions(queue.delete) as deletions:
+        async with Deletions(queue.delete, calls=_DELETIONS) as deletions:
             while True:
+                await deletions.room()
                 messages = await queue.receive(_WAIT if link.is_connected else 0)
                 if not link.is_connected:
                     link.connected()

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from crds import decode
 from crds.eventsource_queues import NATSEventSource
 from crds.shape import SecretKey
+from events.nats_client import StrictClient
 from events.sources import (
     client_tls,
     http_body,
@@ -53,6 +54,11 @@ def _spec(context: SourceContext) -> NATSEventSource:
     for name, value in (("url", spec.url), ("subject", spec.subject)):
         if not value:
             raise SourceError(f"{context.path}.{name}", "is required")
+    parts = spec.subject.split(".")
+    if any(c.isspace() for c in spec.subject) or "" in parts or ">" in parts[:-1]:
+        raise SourceError(f"{context.path}.subject", f"{spec.subject!r} is no subject")
+    if any(c.isspace() for c in spec.queue):
+        raise SourceError(f"{context.path}.queue", "holds a blank")
     if any(not part.strip() for part in spec.url.split(",")):
         raise SourceError(f"{context.path}.url", "holds an empty address")
     client_tls.check(spec.tls, f"{context.path}.tls")
@@ -117,17 +123,21 @@ class _Watch:
 
 
 async def _connect(client: Client, link: Link, spec: NATSEventSource, **options: Any) -> None:
+    urls = [url.strip() for url in spec.url.split(",")]
+    wanted = spec.tls
+    if wanted is None and any(url.startswith("tls://") for url in urls):
+        wanted = client_tls.ENABLED
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             await client.connect(
-                [url.strip() for url in spec.url.split(",")],
+                urls,
                 name=f"headrace {link.context.owner}",
                 allow_reconnect=False,
                 max_reconnect_attempts=1,  # of the first connection, per server
                 reconnect_time_wait=0,
                 connect_timeout=5,
                 ping_interval=10,
-                tls=await client_tls.context(link.read, spec.tls, f"{link.context.path}.tls"),
+                tls=await client_tls.context(link.read, wanted, f"{link.context.path}.tls"),
                 **options,
             )
     except (TimeoutError, OSError) as error:  # first: a bad certificate is a ValueError too
@@ -141,25 +151,25 @@ async def _login(link: Link, spec: NATSEventSource) -> tuple[Client, dict[str, A
     """A client and its options, as `auth` says. Raises SourceError, MissingValue."""
     auth, path = spec.auth, f"{link.context.path}.auth"
     if auth is None:
-        return Client(), {}
+        return StrictClient(), {}
     if auth.basic is not None:
-        return Client(), {
+        return StrictClient(), {
             "user": await link.text(auth.basic.username, f"{path}.basic.username"),
             "password": await link.text(auth.basic.password, f"{path}.basic.password"),
         }
     if auth.token is not None:
-        return Client(), {"token": await link.text(auth.token, f"{path}.token")}
+        return StrictClient(), {"token": await link.text(auth.token, f"{path}.token")}
     if auth.nkey is not None:
         pair = await _pair(link, auth.nkey, f"{path}.nkey")
-        return _KeyClient(pair.public), {"signature_cb": pair.sign}
+        return StrictClient(pair.public), {"signature_cb": pair.sign}
     if auth.credential is not None:
         text = await link.text(auth.credential, f"{path}.credential")
         try:
             jwt, pair = nats_keys.from_credentials(text)
         except nats_keys.BadKey as error:
             raise SourceError(f"{path}.credential", str(error)) from None
-        return Client(), {"user_jwt_cb": jwt.encode, "signature_cb": pair.sign}
-    return Client(), {}
+        return StrictClient(), {"user_jwt_cb": jwt.encode, "signature_cb": pair.sign}
+    return StrictClient(), {}
 
 
 async def _pair(link: Link, reference: SecretKey, path: str) -> nats_keys.KeyPair:
@@ -167,14 +177,6 @@ async def _pair(link: Link, reference: SecretKey, path: str) -> nats_keys.KeyPai
         return nats_keys.from_seed(await link.text(reference, path))
     except nats_keys.BadKey as error:
         raise SourceError(path, str(error)) from None
-
-
-class _KeyClient(Client):
-    """The client signs with any key; only the key's name has no public door."""
-
-    def __init__(self, public: str) -> None:
-        super().__init__()
-        self._public_nkey = public
 
 
 def _receiver(link: Link, spec: NATSEventSource) -> Any:

@@ -11,10 +11,12 @@ import contextlib
 import ssl
 import struct
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import aiohttp
 import orjson
 
+from events.sources import http_queue
 from events.sources.queue_link import ConnectionLost
 
 RESPONSE, ERROR, MESSAGE = 0, 1, 2
@@ -23,6 +25,7 @@ CAP = 64 << 20
 _HEARTBEAT_MS = 15_000
 _SILENCE = 45.0
 _ANSWER = 10.0
+_PATIENCE = 60.0  # seconds, where the nsqd does not say
 _HEAD = struct.Struct(">qH16s")
 # What the server says of one message, and goes on; everything else ends the connection.
 _PASSING = (b"E_FIN_FAILED", b"E_REQ_FAILED", b"E_TOUCH_FAILED")
@@ -38,11 +41,16 @@ class Message(NamedTuple):
 
 
 class Connection:
-    """One connection to one nsqd, subscribed to one channel."""
+    """One connection to one nsqd, subscribed to one channel.
+
+    `patience` is how many seconds the nsqd waits for the answer to a message.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.patience = _PATIENCE
+        self._most_ready = 0
 
     @classmethod
     async def open(cls, host: str, port: int, tls: ssl.SSLContext | None) -> Connection:
@@ -73,9 +81,13 @@ class Connection:
             agreed = orjson.loads(answer)
         except orjson.JSONDecodeError:
             agreed = {}
+        if not isinstance(agreed, dict):
+            agreed = {}
+        self.patience = _number(agreed.get("msg_timeout")) / 1000 or _PATIENCE
+        self._most_ready = int(_number(agreed.get("max_rdy_count")))
         if tls is None:
             return
-        if not isinstance(agreed, dict) or not agreed.get("tls_v1"):
+        if not agreed.get("tls_v1"):
             raise ConnectionLost("the nsqd does not offer TLS")
         await self._writer.start_tls(tls, server_hostname=host)
         await self._answer()
@@ -85,7 +97,7 @@ class Connection:
         self._send(b"SUB", topic.encode(), channel.encode())
         async with asyncio.timeout(_ANSWER):
             await self._answer()
-        self._send(b"RDY", b"%d" % ready)
+        self._send(b"RDY", b"%d" % min(ready, self._most_ready or ready))
 
     async def message(self) -> Message:
         """The next message. Raises ConnectionLost."""
@@ -150,22 +162,18 @@ class Connection:
 async def look_up(address: str, topic: str) -> list[tuple[str, int]]:
     """The nsqds that have the topic, as nsqlookupd at `address` knows them; none when nobody
     has it yet. Raises ConnectionLost."""
-    url = address if "://" in address else f"http://{address}"
-    limit = aiohttp.ClientTimeout(total=_ANSWER)
+    base = address if "://" in address else f"http://{address}"
+    url = f"{base.rstrip('/')}/lookup?topic={quote(topic, safe='')}"
     try:
-        async with (
-            aiohttp.ClientSession(timeout=limit) as session,
-            session.get(f"{url.rstrip('/')}/lookup", params={"topic": topic}) as answer,
-        ):
-            if answer.status == 404:
-                return []
-            if answer.status != 200:
-                raise ConnectionLost(f"nsqlookupd answers {answer.status}")
-            found = orjson.loads(await answer.content.read(4 << 20))
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        why = str(error) or "no answer"
-        raise ConnectionLost(f"no nsqlookupd at {address}: {why}") from None
-    return _producers(found)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER)) as session:
+            reply = await http_queue.send(session, "GET", url, {})
+        if reply.status == 404:
+            return []
+        if reply.status != 200:
+            raise ConnectionLost(f"nsqlookupd answers {reply.status}")
+        return _producers(orjson.loads(reply.body))
+    except (ConnectionLost, ValueError) as error:
+        raise ConnectionLost(f"no nsqlookupd at {address}: {error}") from None
 
 
 def _producers(found: Any) -> list[tuple[str, int]]:
@@ -173,10 +181,16 @@ def _producers(found: Any) -> list[tuple[str, int]]:
     producers = held.get("producers") if isinstance(held, dict) else None
     places = []
     for producer in producers if isinstance(producers, list) else ():
+        if not isinstance(producer, dict):
+            continue
         host, port = producer.get("broadcast_address"), producer.get("tcp_port")
-        if isinstance(host, str) and host and isinstance(port, int):
+        if isinstance(host, str) and host and isinstance(port, int) and 0 < port < 65_536:
             places.append((host, port))
-    return places
+    return list(dict.fromkeys(places))
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _shown(data: bytes) -> str:

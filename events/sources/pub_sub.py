@@ -135,7 +135,7 @@ class _Session:
         field = f"{self._link.context.path}.credentialSecret"
         raw = await self._link.text(self._spec.credential_secret, field)
         try:
-            return pub_sub_api.account(raw.encode())
+            return await asyncio.to_thread(pub_sub_api.account, raw.encode())
         except ValueError as error:
             raise SourceError(field, str(error)) from None
 
@@ -181,7 +181,9 @@ class _Session:
         while True:
             await asyncio.sleep(_RENEW)
             if self._held:
-                await self._api.extend(self._name, list(self._held), _EXTENSION)
+                # A delivery that is too old to be moved comes again; of more the pull tells.
+                with contextlib.suppress(Refused):
+                    await self._api.extend(self._name, list(self._held), _EXTENSION)
 
     async def _take(self, item: Received, acknowledgements: Deletions) -> None:
         context = self._link.context

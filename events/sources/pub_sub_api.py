@@ -7,6 +7,7 @@ token, as Google's own clients do. Called by `pub_sub`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -185,7 +186,8 @@ class Api:
                 "iat": int(now),
                 "exp": int(now) + _LIFE,
             }
-            assertion = jwt.rs256(identity.private_key.encode(), claims, identity.private_key_id)
+            key = identity.private_key.encode(), claims, identity.private_key_id
+            assertion = await asyncio.to_thread(jwt.rs256, *key)  # reading a key takes a while
             form = urlencode({"grant_type": _GRANT, "assertion": assertion}).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = await self._exchange("POST", identity.token_uri, headers, form)

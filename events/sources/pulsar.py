@@ -62,8 +62,8 @@ class Pulsar:
     async def run(self, context: SourceContext, ready: ReadySignal) -> None:
         """Subscribe and pass on until cancelled."""
         spec, _ = decode.decode(dict(context.spec), PulsarEventSource)
-        topics = _topics(context, spec)
         client_tls.check(_tls(spec), f"{context.path}.tls")
+        topics = _topics(context, spec)
 
         async def session(link: Link) -> None:
             await _session(link, spec, topics)
@@ -87,6 +87,9 @@ def _topics(context: SourceContext, spec: PulsarEventSource) -> list[_Topic]:
         base = pulsar_web.address(spec.url)
     except ValueError as error:
         raise SourceError(f"{path}.url", str(error)) from None
+    if base.startswith("http:") and (spec.tls or spec.tls_trust_certs_secret):
+        what = "is not encrypted though tls is given: must be wss:// or pulsar+ssl://"
+        raise SourceError(f"{path}.url", what)
     names = list(dict.fromkeys(spec.topics))
     # The topics share the window, so that reading goes on and signs of life are answered.
     query = f"subscriptionType={kind}&receiverQueueSize={max(WINDOW // len(names), 1)}"
@@ -126,7 +129,7 @@ async def _session(link: Link, spec: PulsarEventSource, topics: list[_Topic]) ->
             for topic in topics
         ]
         link.connected()
-        readers = [asyncio.create_task(_read(link, spec, *each)) for each in sockets]
+        readers = [asyncio.create_task(_consume(link, spec, *each)) for each in sockets]
         try:
             done, _ = await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
             for reader in done:
@@ -158,21 +161,47 @@ async def _open(
         raise ConnectionLost(str(error) or type(error).__name__) from None
 
 
-async def _read(
+async def _consume(
     link: Link, spec: PulsarEventSource, topic: _Topic, socket: ClientWebSocketResponse
 ) -> None:
     """Until the connection ends. Raises ConnectionLost."""
+    # Reading goes on while the bus is away, so that signs of life are seen: what may come
+    # unacknowledged is bounded by the query.
+    arrived: asyncio.Queue[_Message] = asyncio.Queue(WINDOW)
+
+    async def pass_on() -> None:
+        while True:
+            await _take(link, spec, topic, (socket, await arrived.get()))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_read(topic, socket, arrived))
+            group.create_task(pass_on())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _read(
+    topic: _Topic, socket: ClientWebSocketResponse, arrived: asyncio.Queue[_Message]
+) -> None:
     while True:
         frame = await socket.receive()
         if frame.type is not WSMsgType.TEXT:
-            why = frame.extra if frame.type is WSMsgType.CLOSE and frame.extra else ""
-            code = f" ({why or socket.close_code})" if why or socket.close_code else ""
-            raise ConnectionLost(f"the connection of topic {topic.name} was closed{code}")
+            raise ConnectionLost(_why(topic, socket, frame))
         try:
             message = _decode(frame.data)
         except msgspec.MsgspecError as error:
             raise ConnectionLost(f"what answers is no WebSocket API: {error}") from None
-        await _take(link, spec, topic, (socket, message))
+        await arrived.put(message)
+
+
+def _why(topic: _Topic, socket: ClientWebSocketResponse, frame: aiohttp.WSMessage) -> str:
+    """Why no more messages come after `frame`."""
+    if socket.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG and not frame.extra:
+        return f"a message of topic {topic.name} is longer than 32 MiB and must be skipped there"
+    why = frame.extra if frame.type is WSMsgType.CLOSE and frame.extra else ""
+    code = f" ({why or socket.close_code})" if why or socket.close_code else ""
+    return f"the connection of topic {topic.name} was closed{code}"
 
 
 async def _take(

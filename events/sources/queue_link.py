@@ -1,9 +1,10 @@
 """Keeps one event's connection to its broker: connect, serve, and again.
 
 A connection that ends is made again after growing, jittered pauses (`connectionBackoff`, else
-0.2 s doubling, five attempts); what fails so often becomes the condition, and the controller
-comes back later. A Secret the connection was made with is watched: when its value changes the
-connection is made anew. The relay is kept over all of this. Called by the queue sources.
+0.2 s doubling, five attempts). What fails so often becomes the condition: a first connection is
+then the controller's to ask for again, a later one is tried on here, however long it takes, for
+what the source and the relay remember must outlive an outage. A Secret the connection was made
+with is watched: when its value changes the connection is made anew. Called by the queue sources.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tenacity import (
 )
 
 from crds.events_shared import Backoff
+from events.secrets import MissingValue
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.queue_relay import WINDOW, Relay
 from lang import duration
@@ -30,6 +32,8 @@ from lang.errors import LangError
 _LOOK_AT_SECRETS = 1.0
 _CLEAN_UP = 10.0
 _LONGEST_PAUSE = 30.0
+_LONGEST_AWAY = 12.0  # between attempts once all in a row were in vain
+_STEADY = 10.0  # seconds a connection stands to count as a good one
 _DRAIN = 5.0
 _SETTLE = 1.0
 _STEPS = 5
@@ -46,14 +50,20 @@ class Link:
     context: SourceContext
     relay: Relay
     ready: ReadySignal
-    is_connected: bool = False
+    stood_since: float | None = None
     _seen: list[tuple[Mapping[str, Any], bytes]] = field(default_factory=list)
 
     def connected(self, note: str = "") -> None:
         """Messages can arrive from now on; `note` goes into the condition."""
-        self.is_connected = True
+        if self.stood_since is None:
+            self.stood_since = asyncio.get_running_loop().time()
         notes = [text for text in (note, self.relay.note()) if text]
         self.ready("; ".join(notes))
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages could arrive at some time."""
+        return self.stood_since is not None
 
     async def read(self, reference: Mapping[str, Any], path: str) -> bytes:
         """A Secret's value, without the newline editors leave at its end. Raises MissingValue."""
@@ -84,6 +94,7 @@ class Link:
         return False
 
 
+_MAY_PASS = (ConnectionLost, OSError, TimeoutError)
 Session = Callable[[Link], Awaitable[None]]
 """Connect, call `connected`, pass messages to the relay until the connection ends. Raises
 ConnectionLost, OSError or TimeoutError for what another attempt may mend, else SourceError."""
@@ -98,40 +109,80 @@ async def keep(
     lossy: bool = False,
 ) -> None:
     """Serve until cancelled. `lossy`: the broker will not send again what was received, so the
-    messages in flight are seen through when the event ends. Raises SourceError."""
+    messages in flight are seen through when the event ends. Raises SourceError, MissingValue
+    when no connection ever stood."""
     pauses = Pauses.of(backoff, f"{context.path}.connectionBackoff")
     relay = Relay(context, ready, WINDOW)
     try:
-        while True:
-            await _attempts(context, ready, session, relay, pauses)
-            await asyncio.sleep(pauses.length(1))
+        await _Keeper(context, ready, session, relay, pauses).run()
     finally:
         if lossy:
             await relay.drain(_DRAIN)
         await relay.close()
 
 
-async def _attempts(
-    context: SourceContext, ready: ReadySignal, session: Session, relay: Relay, pauses: Pauses
-) -> None:
-    """Until a connection that stood has ended, or SourceError after the last attempt."""
-    try:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type((ConnectionLost, OSError, TimeoutError)),
-            wait=pauses,
-            stop=stop_after_attempt(pauses.steps),
-            reraise=True,
-        ):
-            with attempt:
-                link = Link(context, relay, ready)
-                try:
-                    await _once(link, session)
-                except (ConnectionLost, OSError, TimeoutError) as error:
-                    if not link.is_connected:
-                        raise
-                    ready(f"reconnecting: {_why(error)}")
-    except (ConnectionLost, OSError, TimeoutError) as error:
-        raise SourceError(context.path, _why(error), "Unavailable") from None
+class _Keeper:
+    """One event's connections, one after the other."""
+
+    def __init__(
+        self,
+        context: SourceContext,
+        ready: ReadySignal,
+        session: Session,
+        relay: Relay,
+        pauses: Pauses,
+    ) -> None:
+        self._context = context
+        self._ready = ready
+        self._session = session
+        self._relay = relay
+        self._pauses = pauses
+        self._served = False  # a connection stood at some time
+        self._failures = 0  # rounds of attempts in vain, or connections that stood for a moment
+
+    async def run(self) -> None:
+        """Until cancelled. Raises SourceError, MissingValue when no connection ever stood."""
+        while True:
+            try:
+                await self._attempts(1 if self._failures else self._pauses.steps)
+            except (SourceError, MissingValue) as error:
+                if not self._served:
+                    raise
+                self._failures += 1
+                self._ready(lost=_problem(error))
+                pause = self._pauses.length(self._pauses.steps + self._failures)
+            else:
+                pause = self._pauses.length(max(1, self._failures))
+            await asyncio.sleep(min(pause, _LONGEST_AWAY))
+
+    async def _attempts(self, most: int) -> None:
+        """Until a connection that stood has ended, or SourceError after the last attempt."""
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(_MAY_PASS),
+                wait=self._pauses,
+                stop=stop_after_attempt(most),
+                reraise=True,
+            ):
+                with attempt:
+                    await self._connection()
+        except _MAY_PASS as error:
+            raise SourceError(self._context.path, _why(error), "Unavailable") from None
+
+    async def _connection(self) -> None:
+        """One connection; raises when it never stood, or for what a user can mend."""
+        link = Link(self._context, self._relay, self._ready)
+        try:
+            await _once(link, self._session)
+            self._failures = 0  # a Secret changed
+        except _MAY_PASS as error:
+            if link.stood_since is None:
+                raise
+            stood = asyncio.get_running_loop().time() - link.stood_since
+            self._failures = 0 if stood > _STEADY else self._failures + 1
+            self._ready(f"reconnecting: {_why(error)}")
+        finally:
+            self._served |= link.stood_since is not None
 
 
 async def _once(link: Link, session: Session) -> None:
@@ -153,7 +204,15 @@ async def _once(link: Link, session: Session) -> None:
             await link.relay.drain(_SETTLE)  # what is acknowledged now does not come again
             task.cancel()
             await asyncio.wait({task}, timeout=_CLEAN_UP)
+        if task.done() and not task.cancelled():
+            task.exception()  # nobody may ask: this may be the end of the event
+    if task.cancelled():  # by a client library: it must not end the event unheard
+        raise ConnectionLost("the client gave up")
     task.result()
+
+
+def _problem(error: SourceError | MissingValue) -> SourceError:
+    return error if isinstance(error, SourceError) else SourceError("", str(error))
 
 
 def _why(error: BaseException) -> str:

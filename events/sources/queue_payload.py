@@ -7,6 +7,7 @@ JSON though `jsonBody` says so raises BadBody.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ import orjson
 from events import cloudevent
 from events.sources import http_body, webhook_endpoint
 from events.sources.contract import SourceContext
+
+_CYCLE = 146_097 * 86_400  # seconds of 400 years, after which the calendar is the same again
 
 
 def body(raw: bytes, *, json_body: bool) -> bytes:
@@ -50,12 +53,16 @@ def _plain(item: object) -> object:
 
 
 def go_time(seconds: float | None) -> str:
-    """A moment as Go prints it, in UTC; without one Go's zero time."""
+    """A moment as Go prints it, in UTC, whatever its year; without one Go's zero time."""
     if seconds is None:
         return "0001-01-01 00:00:00 +0000 UTC"
-    moment = datetime.fromtimestamp(seconds, UTC)
+    # Senders mistake milliseconds for seconds: the calendar repeats itself, Python's ends in 9999.
+    cycles = 0 if 0 <= seconds < _CYCLE else math.floor(seconds / _CYCLE)
+    moment = datetime.fromtimestamp(seconds - cycles * _CYCLE, UTC)
     fraction = f".{moment.microsecond:06d}".rstrip("0").rstrip(".")
-    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
+    year = moment.year + 400 * cycles
+    shown = f"{year:04d}" if year >= 0 else f"-{-year:04d}"
+    return f"{shown}-{moment:%m-%d %H:%M:%S}{fraction} +0000 UTC"
 
 
 def stable_id(context: SourceContext, *parts: str | bytes) -> str:

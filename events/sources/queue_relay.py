@@ -2,21 +2,22 @@
 
 A message stays the relay's until the bus said durable, however long the bus is away: then, and
 only then, its source is told and may acknowledge it. A full window makes `submit` wait, which is
-how the bus slows the broker down. Messages are published in the order they were submitted;
-after an outage of the bus they may change places. Used by `queue_link`.
+how the bus slows the broker down. Messages are published in the order they were submitted, over
+an outage of the bus too. Used by `queue_link`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception, wait_exponential, wait_random
 
-from events.bus.contract import BusError, MessageTooLarge, Receipt
+from events.bus.contract import BusError, MessageTooLarge
 from events.sources.contract import ReadySignal, SourceContext
+from events.sources.relay_order import Turns
 from kube import crashpoints
 
 WINDOW = 256
@@ -43,6 +44,8 @@ class Relay:
         self._ready = ready
         self._room = asyncio.Semaphore(window)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count()
+        self._turns = Turns()
         self.refused = 0
         self._why = ""
 
@@ -99,33 +102,26 @@ class Relay:
             await settled(outcome)
 
     async def _store(self, data: bytes, identity: str, fresh: str) -> Outcome:
-        try:
+        number = next(self._numbers)
+        is_ours = not fresh  # a known id may be our own once it may have been stored unheard
+        while True:
+            taken = None
             try:
+                await self._turns.begin(number)
                 receipt = await self._context.publish(data, identity)
-            except BusError as error:
-                if not _may_pass(error):
+                taken = None if receipt is None else True
+            except MessageTooLarge:
+                self.refuse("larger than the bus accepts")
+                return Outcome.REFUSED
+            except (BusError, asyncio.CancelledError) as error:
+                if not isinstance(error, BusError) and not self._turns.was_called_back(number):
                     raise
-                # From here on a known id may be our own: it may have been stored unheard.
-                receipt = await self._insist(data, identity)
-            else:
-                if fresh and receipt is not None and receipt.duplicate:
-                    receipt = await self._insist(data, fresh)
-        except MessageTooLarge:
-            self.refuse("larger than the bus accepts")
-            return Outcome.REFUSED
-        return Outcome.KNOWN if receipt is not None and receipt.duplicate else Outcome.STORED
-
-    async def _insist(self, data: bytes, identity: str) -> Receipt | None:
-        """Again and again until the bus takes it."""
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(_may_pass),
-            wait=wait_exponential(multiplier=0.1, max=10.0) + wait_random(0.0, 0.3),
-            reraise=True,
-        ):
-            with attempt:
-                return await self._context.publish(data, identity)
-        raise AssertionError("tenacity ended without an outcome")
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, BusError) and not isinstance(error, MessageTooLarge)
+                taken, is_ours = False, True
+                continue
+            finally:
+                self._turns.end(number, taken)
+            if receipt is None or not receipt.duplicate:
+                return Outcome.STORED
+            if is_ours:
+                return Outcome.KNOWN
+            identity, is_ours = fresh, True

@@ -17,6 +17,7 @@ from crds.events_shared import SchemaRegistryConfig
 from events.sources import avro
 from events.sources.contract import SourceError
 from events.sources.queue_link import ConnectionLost, Link
+from kube import answer_body
 
 Decoder = Callable[[bytes], bytes]
 _PREFIX = 5
@@ -73,7 +74,9 @@ async def _fetch(url: str, headers: Mapping[str, str], path: str) -> Any:
                 raise SourceError(f"{path}.schemaId", "the registry has no such schema")
             if answer.status != 200:
                 raise ConnectionLost(f"the schema registry answers {answer.status}")
-            return orjson.loads(await answer.content.read(_CAP))
+            return orjson.loads(await answer_body.whole(answer, _CAP))
+    except answer_body.TooLong as error:
+        raise ConnectionLost(f"the schema registry: {error}") from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         why = str(error) or "no answer"
         raise ConnectionLost(f"the schema registry cannot be reached: {why}") from None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from crds import decode
 from crds.eventsource_local import SFTPEventSource, WatchPathConfig
 from events.secrets import MissingValue
-from events.sources import sftp_client, watch_path
+from events.sources import queue_link, sftp_client, watch_path
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.queue_link import Link
 from events.sources.sftp_client import Listing, Login, Mark
@@ -60,7 +60,7 @@ class Sftp:
         async def session(link: Link) -> None:
             await _session(link, spec, watch)
 
-        await watch_path.keep(context, ready, session, lambda: watch.seen is not None)
+        await queue_link.keep(context, ready, session, lossy=True)
 
 
 def _watch(path: str, spec: SFTPEventSource) -> _Watch:

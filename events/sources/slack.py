@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -20,16 +18,18 @@ from crds import decode
 from crds.eventsource_http import SlackEventSource
 from events.sources import (
     go_shape,
+    hexadecimal,
     hook_keeping,
     http_body,
     http_message,
+    slack_events,
     slack_shapes,
     webhook_endpoint,
 )
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.http_message import Request
 from events.sources.webhook_endpoint import FORM, Batch, Named, Refused, Shaped
-from lang import gojson
+from lang import gojson, strconv
 from lang.errors import LangError
 
 _OLDEST = 300.0  # seconds
@@ -70,21 +70,12 @@ class Slack:
         def shape(request: Request, body: bytes) -> Shaped:
             _verify(context, request, body)
             if request.header("Content-Type") == FORM:
-                return _form(body)
+                return _form(request, body)
             return _event(context, body)
 
         webhook = context.spec.get("webhook") or {}
         block = webhook_endpoint.attached(context, webhook, f"{context.path}.webhook", shape)
         await webhook_endpoint.serve_until_cancelled(block, ready)
-
-
-def _key(context: SourceContext, field: str) -> bytes:
-    """A Secret's value as it is now. Raises Refused when it is gone."""
-    reference: Mapping[str, Any] = context.spec[field]
-    value = (context.services.secrets.cached(context.namespace, reference) or b"").strip()
-    if not value:
-        raise Refused(503, f"the {field} is not available")
-    return value
 
 
 def _verify(context: SourceContext, request: Request, body: bytes) -> None:
@@ -94,24 +85,31 @@ def _verify(context: SourceContext, request: Request, body: bytes) -> None:
     if not signature or not moment:
         raise Refused(401, f"{_NO_VERIFIER}missing headers")
     try:
-        given = bytes.fromhex(signature.removeprefix("v0="))
-    except ValueError:
-        raise Refused(401, f"{_NO_VERIFIER}the signature is no hexadecimal text") from None
+        given = hexadecimal.decode(signature.removeprefix("v0="))
+    except hexadecimal.BadHex as error:
+        raise Refused(401, f"{_NO_VERIFIER}{error}") from None
     if not _INTEGER.match(moment):
-        problem = f'strconv.ParseInt: parsing "{moment}": invalid syntax'
+        problem = f"strconv.ParseInt: parsing {strconv.quote(moment)}: invalid syntax"
         raise Refused(401, f"{_NO_VERIFIER}{problem}")
     if abs(context.services.clock.now() - int(moment)) > _OLDEST:
         raise Refused(401, f"{_NO_VERIFIER}timestamp is too old")
     signed = b"v0:%b:%b" % (moment.encode(), body)
-    expected = hmac.new(_key(context, "signingSecret"), signed, hashlib.sha256).digest()
+    key = webhook_endpoint.key(context, "signingSecret") or b""  # required, so never none
+    expected = hmac.new(key, signed, hashlib.sha256).digest()
     if not hmac.compare_digest(given, expected):
         raise Refused(401, "signature validation failed")
 
 
-def _form(body: bytes) -> Batch:
+def _named(data: bytes, name: str) -> Named:
+    """An event that Slack calls `name`. The content counts too, as everywhere."""
+    return Named(data, f"{name}:{hashlib.sha256(data).hexdigest()}" if name else "")
+
+
+def _form(request: Request, body: bytes) -> Batch:
     """An interaction or a slash command."""
     try:
         fields = http_body.form(body.decode("utf-8", "replace"))
+        http_body.form(request.query)  # of no use, and checked by the reference
     except http_body.BadBody as error:
         raise Refused(500, str(error)) from None
     if payload := fields.get("payload", [""])[0]:
@@ -122,9 +120,9 @@ def _form(body: bytes) -> Batch:
             raise Refused(500, f"failed to parse interaction event, {error.message}") from None
         except (go_shape.BadShape, http_body.BadBody) as error:
             raise Refused(500, f"failed to parse interaction event, {error}") from None
-        return Batch([Named(data, trigger)])
+        return Batch([_named(data, trigger)])
     if fields.get("command", [""])[0]:
-        return Batch([Named(slack_shapes.command(fields), fields.get("trigger_id", [""])[0])])
+        return Batch([_named(slack_shapes.command(fields), fields.get("trigger_id", [""])[0])])
     raise Refused(500, "could not determine slack type from form parameters")
 
 
@@ -132,12 +130,13 @@ def _event(context: SourceContext, body: bytes) -> Batch:
     """An event of the Events API, or the question whether the endpoint is ours."""
     try:
         gojson.check(body.decode("utf-8", "replace"))
-        outer = _outer(body)
+        outer = _outer(http_body.whole_pairs(body))
     except LangError as error:
         raise Refused(500, f"{_NO_EVENT}{error.message}") from None
     except msgspec.MsgspecError as error:
         raise Refused(500, f"{_NO_EVENT}{error}") from None
-    if not hmac.compare_digest(outer.token.encode(), _key(context, "token")):
+    token = (webhook_endpoint.key(context, "token") or b"").strip()
+    if not hmac.compare_digest(outer.token.encode(), token):
         raise Refused(500, f"{_NO_EVENT}invalid verification token")
     match outer.type:
         case "url_verification":
@@ -145,10 +144,11 @@ def _event(context: SourceContext, body: bytes) -> Batch:
         case "event_callback":
             data = http_body.compact(bytes(outer.event) or b"null")
             try:
-                kind = http_body.quoted(_inner(data).type)
+                kind = _inner(data).type
             except msgspec.MsgspecError as error:
                 raise Refused(500, f"{_NO_EVENT}{error}") from None
-            event = webhook_endpoint.payload({"type": kind, "Data": data})
-            return Batch([Named(event, outer.event_id)])
+            data = slack_events.shaped(kind, data)
+            event = webhook_endpoint.payload({"type": http_body.quoted(kind), "Data": data})
+            return Batch([_named(event, outer.event_id)])
         case _:
             return Batch([])

@@ -11,7 +11,19 @@ from collections.abc import Mapping
 import msgspec
 
 from events.sources import go_shape, http_body
-from events.sources.go_shape import ANY, FLAG, NUMBER, TEXT, Leaf, Many, Pointer, Shape, Struct
+from events.sources.go_shape import (
+    ANY,
+    FLAG,
+    NUMBER,
+    TEXT,
+    Leaf,
+    Many,
+    Named,
+    Pointer,
+    Shape,
+    Struct,
+)
+from events.sources.slack_files import FILE
 
 _VALUE = Struct({"value": TEXT, "creator": TEXT, "last_set": NUMBER}, open=True)
 _TOPICS = {"topic": _VALUE, "purpose": _VALUE}
@@ -63,7 +75,7 @@ _ENTERPRISE_USER = Struct(
 )
 _USER = Struct(
     {
-        **_each("id team_id name username", TEXT),
+        **_each("id team_id name username?", TEXT),
         "deleted": FLAG,
         **_each("color real_name tz_label", TEXT),
         "tz_offset": NUMBER,
@@ -84,20 +96,23 @@ _MESSAGE = Struct(
     {
         **_each("replace_original delete_original", FLAG),
         "metadata": Struct({"event_type": TEXT, "event_payload": ANY}, open=True),
+        "attachments?": Many(Struct({"blocks": ANY}, open=True)),
+        "files?": Many(FILE),
         "blocks": ANY,
     },
     open=True,
 )
 _OPTION = Struct({"text": ANY, "value": TEXT}, open=True)
+_OPTIONS = Many(_OPTION)
 _ACTION = Struct(
     {
         **_each("action_id block_id type", TEXT),
         "text": Struct(_each("type text", TEXT), open=True),
         "value": TEXT,
-        "files": ANY,
+        "files": Many(FILE),
         "action_ts": TEXT,
         "selected_option": _OPTION,
-        "selected_options": ANY,
+        "selected_options": _OPTIONS,
         "selected_user": TEXT,
         "selected_users": ANY,
         "selected_channel": TEXT,
@@ -114,7 +129,12 @@ _ACTION = Struct(
     },
     open=True,
 )
-_ATTACHMENT_ACTION = Struct(_each("name text type", TEXT), open=True)
+_STATE = Struct({"values": Named(Named(_ACTION))}, open=True)
+_BLOCK_STATE = Pointer(_STATE, b"{}")
+_ATTACHMENT_OPTION = Struct(_each("text value", TEXT), open=True)
+_ATTACHMENT_ACTION = Struct(
+    {**_each("name text type", TEXT), "selected_options?": Many(_ATTACHMENT_OPTION)}, open=True
+)
 _VIEW = Struct(
     {
         "ok": FLAG,
@@ -125,7 +145,7 @@ _VIEW = Struct(
         **_each("id team_id type", TEXT),
         **_each("title close submit blocks", ANY),
         **_each("private_metadata callback_id", TEXT),
-        "state": ANY,
+        "state": Pointer(_STATE),
         "hash": TEXT,
         **_each("clear_on_close notify_on_close", FLAG),
         **_each("root_view_id previous_view_id app_id external_id bot_id", TEXT),
@@ -174,7 +194,7 @@ _head = msgspec.json.Decoder(_Head).decode
 
 def interaction(body: bytes) -> tuple[bytes, str]:
     """The data of an interaction, and its trigger's id. Raises go_shape.BadShape, BadBody."""
-    body = http_body.compact(body)
+    body = http_body.whole_pairs(http_body.compact(body))
     try:
         head = _head(body)
     except msgspec.MsgspecError as error:
@@ -200,7 +220,7 @@ def interaction(body: bytes) -> tuple[bytes, str]:
         "is_cleared": FLAG,
     }
     is_block = head.type == _BLOCK_ACTIONS
-    members["state" if is_block else "state?"] = Leaf(b"{}" if is_block else b"null")
+    members["state" if is_block else "state?"] = _BLOCK_STATE if is_block else ANY
     return go_shape.shaped(body, Struct(members, open=True)), head.trigger_id or ""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -21,7 +22,7 @@ from events.aws import client as aws
 from events.aws.client import AwsClient
 from events.refusal import Refused as AwsRefused
 from events.secrets import MissingValue
-from events.sources import hook_keeping, http_body, webhook_endpoint
+from events.sources import hook_keeping, http_body, sns_signature, webhook_endpoint
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.http_message import Request, Response
 from events.sources.sns_signature import BadSignature, CertificateUnavailable, Verifier
@@ -34,6 +35,8 @@ _VERSION = "2010-03-31"
 _QUIET = Response(200, content_type="")
 _GO_TYPE = "into Go value of type awssns.httpNotification"
 _GO_RAW = "json: error calling MarshalJSON for type *json.RawMessage: "
+# The reference finds members in any case.
+_MEMBERS = {name.lower(): name for name in (*sns_signature.MEMBERS, "Signature", "SigningCertURL")}
 _FAULTS = (MissingValue, AwsRefused, aiohttp.ClientError, TimeoutError)
 _ARN = re.compile(r"<SubscriptionArn>\s*([^<]+?)\s*</SubscriptionArn>")
 
@@ -54,6 +57,9 @@ class Sns:
         extra = webhook_endpoint.metadata(context.spec)
 
         async def shape(request: Request, body: bytes) -> Batch:
+            if request.header("X-Amz-Sns-Rawdelivery").lower() == "true":
+                # Without its envelope a message has no id, no topic and no signature.
+                raise Refused(400, "raw message delivery is not served: turn it off")
             message = _message(body)
             if spec.validate_signature:
                 await self._verify(message, spec.topic_arn)
@@ -101,7 +107,7 @@ def _message(body: bytes) -> dict[str, Any]:
     """The message, which the reference reads as YAML. Raises Refused."""
     failed = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal"
     try:
-        value: Any = msgspec.json.decode(body)
+        value: Any = msgspec.json.decode(http_body.whole_pairs(body))
     except msgspec.MsgspecError:
         try:
             documents = yaml_text.load_all(body.decode("utf-8", "replace"))
@@ -112,7 +118,7 @@ def _message(body: bytes) -> dict[str, Any]:
         raise Refused(400, "bad request, not a valid SNS notification")
     if not isinstance(value, dict):
         raise Refused(400, f"{failed} {gojson.type_name(value)} {_GO_TYPE}")
-    return value
+    return {_MEMBERS.get(str(name).lower(), str(name)): value for name, value in value.items()}
 
 
 def _event(request: Request, body: bytes, message: dict[str, Any], extra: bytes | None) -> Named:
@@ -152,6 +158,10 @@ class Topic:
             "Version": _VERSION,
         }
         self._arn = await self._call(fields)
+
+    def leaving(self, entry: Mapping[str, Any]) -> list[str]:
+        """The subscription stays; see the module."""
+        return []
 
     async def remove(self, place: str) -> None:
         """The subscription stays; see the module."""

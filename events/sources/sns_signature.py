@@ -18,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from events.sources import hook_keeping
+
 _HOST = r"^sns\.[a-zA-Z0-9\-]{3,}\.amazonaws\.com(\.cn)?$"
 _MATCHES = re.compile(_HOST.removesuffix("$") + r"\Z")
 _CAP = 65 * 1024
@@ -33,6 +35,9 @@ _CONFIRMATION = (
     "TopicArn",
     "Type",
 )
+MEMBERS = frozenset((*_NOTIFICATION, *_CONFIRMATION, "SignatureVersion"))
+"""Names of what is signed, and how."""
+
 _SIGNED = {
     "Notification": _NOTIFICATION,
     "SubscriptionConfirmation": _CONFIRMATION,
@@ -89,8 +94,10 @@ class Verifier:
                 aiohttp.ClientSession(timeout=_TIMEOUT) as session,
                 session.get(place, allow_redirects=False) as answer,
             ):
-                raw = await answer.content.read(_CAP)
+                raw = await hook_keeping.whole("Amazon", answer, _CAP)
                 status = answer.status
+        except ValueError as error:
+            raise BadSignature(f"failed to fetch signing cert, {error}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             why = str(error) or type(error).__name__
             raise CertificateUnavailable(f"failed to fetch signing cert, {why}") from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import aiohttp
@@ -18,7 +19,14 @@ import structlog
 
 from crds import decode
 from crds.eventsource_http import StorageGridEventSource, StorageGridFilter
-from events.sources import client_tls, go_shape, hook_keeping, http_body, webhook_endpoint
+from events.sources import (
+    client_tls,
+    go_shape,
+    hook_keeping,
+    http_body,
+    http_message,
+    webhook_endpoint,
+)
 from events.sources.contract import ReadySignal, SourceContext, SourceError
 from events.sources.go_shape import NUMBER, TEXT, Leaf, Many, Struct
 from events.sources.http_message import Request, Response
@@ -50,6 +58,7 @@ _RECORD = Struct(
 )
 _MESSAGE = Struct({"Records": Many(_RECORD)}, open=True)
 _EMPTY = Response(200, content_type="")
+_TOO_LARGE = http_message.text(400, "")
 _ANSWER = """
 <PublishResponse xmlns="http://argoevents-sns-server/">
     <PublishResult>
@@ -88,7 +97,9 @@ class StorageGrid:
             return _shape(body, spec.filter, extra)
 
         webhook = context.spec.get("webhook") or {}
-        async with webhook_endpoint.attached(context, webhook, f"{context.path}.webhook", shape):
+        path = f"{context.path}.webhook"
+        block = webhook_endpoint.attached(context, webhook, path, shape, too_large=_TOO_LARGE)
+        async with block:
             ready()
             await hook_keeping.keep(context, ready, Registration(context, spec))
 
@@ -114,6 +125,7 @@ def _shape(body: bytes, only: StorageGridFilter | None, extra: bytes | None) -> 
     try:
         fields = http_body.form(body.decode("utf-8", "replace"))
         message = http_body.compact(fields.get("Message", [""])[0].encode())
+        message = http_body.whole_pairs(message)
         shaped = go_shape.shaped(message, _MESSAGE)
     except (http_body.BadBody, go_shape.BadShape) as error:
         raise Refused(400, f"Message is no notification: {error}") from None
@@ -178,10 +190,14 @@ class Registration:
                 await self._send(session, "POST", "endpoints", endpoint)
             events = "\n".join(f"<Event>{escape(name)}</Event>" for name in spec.events or ())
             text = _CONFIGURATION.format(escape(event), escape(spec.topic_arn), events)
-            path = f"containers/{place}/notification"
+            path = f"containers/{quote(place, safe='')}/notification"
             await self._send(session, "PUT", path, {"notification": text})
         self._is_done = True
         _log.info("storagegrid_registered", owner=self._context.owner)
+
+    def leaving(self, entry: Mapping[str, Any]) -> list[str]:
+        """The registration stays: it is the bucket's."""
+        return []
 
     async def remove(self, place: str) -> None:
         """The registration stays: it is the bucket's."""

@@ -5,19 +5,16 @@ Called by `file`, `sftp` and `hdfs`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from crds.eventsource_local import WatchPathConfig
-from events.sources import http_body, queue_link, queue_payload
-from events.sources.contract import ReadySignal, SourceContext, SourceError
-from events.sources.queue_link import Session
+from events.sources import http_body, queue_payload
+from events.sources.contract import SourceContext, SourceError
 from events.sources.queue_relay import Relay
 from lang import duration, regex
 from lang.errors import LangError
 
 _SHORTEST = 0.01
-_AWAY = 5.0
 CREATE, WRITE, REMOVE, RENAME, CHMOD = 1, 2, 4, 8, 16
 TYPES = {"CREATE": CREATE, "WRITE": WRITE, "REMOVE": REMOVE, "RENAME": RENAME, "CHMOD": CHMOD}
 
@@ -47,21 +44,6 @@ def pause(text: str, path: str, default: float) -> float:
     if found < _SHORTEST:
         raise SourceError(path, "is too short")
     return found
-
-
-async def keep(
-    context: SourceContext, ready: ReadySignal, session: Session, has_seen: Callable[[], bool]
-) -> None:
-    """As `queue_link.keep`; once something was seen, an outage of any length is waited for, since
-    what changes meanwhile is found by comparing with it. Raises SourceError."""
-    while True:
-        try:
-            await queue_link.keep(context, ready, session, lossy=True)
-        except SourceError as error:
-            if error.reason != "Unavailable" or not has_seen():
-                raise
-            ready(f"reconnecting: {error}")
-            await asyncio.sleep(_AWAY)
 
 
 def relative(directory: str, path: str) -> str:

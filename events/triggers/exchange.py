@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from events.triggers.contract import FiringContext, TriggerFailed
+from kube import answer_body
 
 _CAP = 1 << 20
 _SHOWN = 300
@@ -71,23 +72,13 @@ async def send(context: FiringContext, call: Call) -> Answer:
                 skip_auto_headers=("Content-Type",),
             ) as answer,
         ):
-            body = await _read(answer, call)
+            body = await answer_body.whole(answer, call.cap)
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Answer(answer.status, headers, body)
     except TimeoutError:
         raise TriggerFailed(f"{call.path}: no answer within {call.seconds:.0f} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise TriggerFailed(f"{call.path}: {str(error) or type(error).__name__}") from None
-
-
-async def _read(answer: aiohttp.ClientResponse, call: Call) -> bytes:
-    parts, size = [], 0
-    async for part in answer.content.iter_chunked(1 << 16):
-        size += len(part)
-        if size > call.cap:
-            raise TriggerFailed(f"{call.path}: the answer is larger than {call.cap} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def require_success(answer: Answer, path: str) -> None:

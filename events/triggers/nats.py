@@ -17,6 +17,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from crds.triggers import NATSTrigger as Spec
+from events.nats_client import StrictClient
 from events.sensors import parameters
 from events.sources import nats_keys
 from events.trace import TRACEPARENT
@@ -84,19 +85,6 @@ class _Heard:
             self.refused = self.last
 
 
-class _Client(Client):
-    """Knows one server only; a key's name has no public door."""
-
-    def __init__(self, public: str = "") -> None:
-        super().__init__()
-        if public:
-            self._public_nkey = public
-
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        kept = {name: value for name, value in info.items() if name != "connect_urls"}
-        await super()._process_info(kept, initial_connection)
-
-
 def _subject(subject: str) -> str:
     if not subject or any(c.isspace() or c in "*>" for c in subject):
         raise TriggerFailed("nats.subject: must name one subject", permanent=True)
@@ -116,6 +104,14 @@ def _servers(spec: Mapping[str, Any]) -> list[SplitResult]:
             raise TriggerFailed("nats.url: must be nats://host:port", permanent=True)
         found.append(server)
     return found
+
+
+class _Client(StrictClient):
+    """Knows one server only."""
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        kept = {name: value for name, value in info.items() if name != "connect_urls"}
+        await super()._process_info(kept, initial_connection)
 
 
 async def _connected(

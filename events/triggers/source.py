@@ -11,6 +11,7 @@ import aiohttp
 
 from events.triggers import source_file, source_git, source_s3
 from events.triggers.contract import FiringContext, TriggerFailed
+from kube import answer_body
 from lang import yaml
 from lang.errors import LangError
 
@@ -104,17 +105,12 @@ async def _download(context: FiringContext, value: Mapping[str, Any]) -> bytes:
         ):
             if answer.status != 200:
                 raise TriggerFailed(f"source.url.path: answered {answer.status}")
-            return await _capped(answer)
+            return await answer_body.whole(answer, _MAX_BYTES)
     except TimeoutError:
         raise TriggerFailed(f"source.url.path: not read within {_SECONDS:.0f} s") from None
+    except answer_body.TooLong:
+        raise TriggerFailed("source.url.path: is larger than 512 KiB", permanent=True) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise TriggerFailed(f"source.url.path: {str(error) or type(error).__name__}") from None
 
 
-async def _capped(answer: aiohttp.ClientResponse) -> bytes:
-    raw = bytearray()
-    async for part in answer.content.iter_chunked(1 << 16):
-        raw += part
-        if len(raw) > _MAX_BYTES:
-            raise TriggerFailed("source.url.path: is larger than 512 KiB", permanent=True)
-    return bytes(raw)

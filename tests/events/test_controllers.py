@@ -68,6 +68,7 @@ class Running:
     def __init__(self) -> None:
         self.now = self.most = 0
         self.buses: list[object] = []
+        self.contexts: list[SourceContext] = []
         self.began = asyncio.Event()
 
     async def hold(self, bus: object) -> None:
@@ -114,6 +115,7 @@ def source_controller(
 ) -> SourceController:
     class Held:
         async def run(self, context: SourceContext, ready: Any) -> None:
+            running.contexts.append(context)
             await running.hold(context.bus)
 
     monkeypatch.setitem(registry.SOURCES, "webhook", registry.SourceType("webhook", Held))
@@ -183,6 +185,30 @@ async def test_an_event_of_a_deleted_object_does_not_come_back_with_the_bus(
     await asyncio.gather(source_controller.deleted(obj), buses.connected())
     assert running.now == 0
     await source_controller.stop()
+
+
+async def test_an_event_that_ends_knows_whether_it_is_still_wanted(
+    source_controller: SourceController, running: Running, buses: OneBus
+) -> None:
+    await source_controller.start()
+    await buses.connected()
+    await source_controller.changed(manifest("EventSource", WEBHOOK))
+    await running.on(buses.bus)
+    context = running.contexts[0]
+    assert context.wanted() == WEBHOOK["webhook"]["hook"]
+    await buses.connected()
+    assert context.wanted() == WEBHOOK["webhook"]["hook"]
+    edited = {"webhook": {"hook": {**WEBHOOK["webhook"]["hook"], "endpoint": "/other"}}}
+    await source_controller.changed(manifest("EventSource", edited, 2))
+    assert context.wanted() == edited["webhook"]["hook"]
+    moved = manifest("EventSource", {"github": WEBHOOK["webhook"]}, 3)
+    await source_controller.changed(moved)
+    assert context.wanted() is None
+    await source_controller.changed(manifest("EventSource", WEBHOOK, 4))
+    await source_controller.stop()
+    assert context.wanted() == WEBHOOK["webhook"]["hook"]  # it comes back
+    await source_controller.deleted(manifest("EventSource", WEBHOOK))
+    assert context.wanted() is None
 
 
 async def test_a_bus_has_one_dispatcher_whatever_comes_together(

@@ -157,10 +157,11 @@ def _certificates(folder: Path, authority: trustme.CA) -> None:
     issued = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(folder / "ca.pem")
     key = folder / "server.pem"
-    key.write_bytes(_pkcs8(issued.private_key_pem.bytes()) + issued.cert_chain_pems[0].bytes())
+    key.write_bytes(pkcs8(issued.private_key_pem.bytes()) + issued.cert_chain_pems[0].bytes())
 
 
-def _pkcs8(pem: bytes) -> bytes:
+def pkcs8(pem: bytes) -> bytes:
+    """A private key as Java reads it."""
     from cryptography.hazmat.primitives import serialization
 
     key = serialization.load_pem_private_key(pem, None)

@@ -35,6 +35,14 @@ class Nsqd:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     server: asyncio.Server | None = None
     number: int = 0
+    patience: int = 60_000  # milliseconds
+    most_ready: int = 2500
+
+    def again(self, name: bytes) -> None:
+        """Give a message that is unanswered once more, as when its time is over."""
+        _, attempts, body = self.unanswered[name]
+        for writer in self.writers:
+            _frame(writer, 2, struct.pack(">qH", time.time_ns(), attempts + 1) + name + body)
 
     def put(self, *bodies: bytes) -> None:
         for body in bodies:
@@ -98,7 +106,8 @@ class Nsqd:
         (size,) = struct.unpack(">I", await reader.readexactly(4))
         offer = json.loads(await reader.readexactly(size))
         wanted = bool(offer["tls_v1"]) and self.tls is not None
-        _frame(writer, 0, json.dumps({"tls_v1": wanted, "max_rdy_count": 2500}).encode())
+        agreed = {"tls_v1": wanted, "max_rdy_count": self.most_ready, "msg_timeout": self.patience}
+        _frame(writer, 0, json.dumps(agreed).encode())
         if self.tls is not None and not wanted:
             _frame(writer, 1, b"E_INVALID cannot SUB in current state (TLS required)")
             raise OSError("TLS required")
@@ -130,6 +139,8 @@ async def nsqlookupd(*known: Nsqd) -> AsyncIterator[tuple[str, list[Nsqd]]]:
 
     async def lookup(request: web.Request) -> web.Response:
         if not nodes:
+            return web.json_response({"message": "TOPIC_NOT_FOUND"}, status=404)
+        if request.query["topic"] != "orders":
             return web.json_response({"message": "TOPIC_NOT_FOUND"}, status=404)
         producers = [{"broadcast_address": "127.0.0.1", "tcp_port": n.port} for n in nodes]
         return web.json_response({"channels": [], "producers": producers})

@@ -26,6 +26,7 @@ class Provider:
     hooks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
     status: int = 0
+    redirect: str = ""
     recorder: Recorder | None = None
 
     @property
@@ -48,6 +49,8 @@ class Provider:
 
     def answer(self, got: Got) -> web.Response:
         path = got.path.partition("?")[0]
+        if self.redirect:
+            return web.Response(status=302, headers={"Location": self.redirect})
         if self.status:
             return web.Response(status=self.status)
         match got.method:

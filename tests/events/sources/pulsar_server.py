@@ -50,7 +50,7 @@ class PulsarServer:
         found = self.subscription(path)
         for payload in payloads:
             found.numbers += 1
-            name = base64.b64encode(b"\x08\x01\x10%c" % found.numbers).decode()
+            name = base64.b64encode(b"\x08\x01\x10%d" % found.numbers).decode()
             text = base64.b64encode(payload).decode()
             message = {"messageId": name, "payload": text, "properties": {}}
             found.waiting[name] = {**message, "publishTime": TIME, "redeliveryCount": 0, **more}

@@ -17,6 +17,7 @@ import aio_pika
 import pytest
 import trustme
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from pamqp import encode
 from pamqp.commands import Basic
 
 from events.sources.contract import SourceError
@@ -166,6 +167,33 @@ async def test_a_message_becomes_an_event(broker: RabbitMQ) -> None:
     await ends_empty(broker, given)
 
 
+async def test_properties_nobody_can_read_do_not_block_the_queue(
+    broker: RabbitMQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus, given = WatchedBus(), spec(broker)
+    async with Sender(broker, given) as sender, serving({}) as served:
+        await served.serve(bus, "amqp", "e", given)
+        with monkeypatch.context() as strange:
+            nanoseconds = (1_700_000_000_000_000_000).to_bytes(8, "big")
+            table = b"\x01\xfft\x01"  # a header whose name is no text
+            strange.setitem(encode.METHODS, "timestamp", lambda value: nanoseconds)
+            strange.setitem(encode.METHODS, "shortstr", lambda value: b"\x02x\xff")
+            strange.setitem(encode.METHODS, "table", lambda value: b"\0\0\0\4" + table)
+            moment = datetime(2024, 1, 1, tzinfo=UTC)
+            properties = Basic.Properties(app_id="x", timestamp=moment, headers={"h": 1})
+            raw = properties.marshal()
+        monkeypatch.setattr(AsGiven, "marshal", lambda self: raw)
+        await sender.send(b"strange")
+        monkeypatch.undo()
+        await sender.send(b"after", message_id="m", timestamp=datetime(2024, 1, 1, tzinfo=UTC))
+        data = await bus.holds(2)
+    await ends_empty(broker, given)
+    assert sorted(bodies(data)) == [b"after", b"strange"]
+    first, second = sorted(data, key=lambda each: str(each["timestamp"]))
+    assert (first["timestamp"], first["appId"]) == ("2024-01-01 00:00:00 +0000 UTC", "")
+    assert (second["timestamp"], second["appId"]) == ("53870857431-07-31 22:13:20 +0000 UTC", "x�")
+
+
 async def test_without_declarations_a_queue_of_its_own_is_bound(broker: RabbitMQ) -> None:
     bus, given = WatchedBus(), spec(broker)
     del given["queueDeclare"]
@@ -269,6 +297,26 @@ async def test_nothing_is_lost_or_doubled_when_the_wire_is_cut(broker: RabbitMQ)
     assert sorted(bodies(data)) == sorted(
         [*(b"%d" % n for n in range(40)), *[b"same"] * 10, b"after"]
     )
+
+
+async def test_what_was_stored_unheard_is_known_after_a_long_outage(broker: RabbitMQ) -> None:
+    bus, notes = WatchedBus(silent=True), list[str]()
+    async with cable(broker.port) as wire, serving({}) as served:
+        given = spec(broker, url=f"amqp://guest:guest@127.0.0.1:{wire.port}/")
+        given["connectionBackoff"] = {"duration": "10ms", "steps": 2}
+        await served.serve(bus, "amqp", "e", given, notes=notes)
+        async with Sender(broker, given) as sender:
+            await sender.send(b"no id", b"no id")
+            await bus.holds(2)
+            wire.refusing = True
+            wire.cut()
+            await eventually(lambda: any("lost: spec.amqp.e: " in note for note in notes))
+            bus.silent = False
+            wire.refusing = False
+            await bus.until(lambda: len(bus.attempts) == 4)
+            await sender.send(b"after")
+            assert bodies(await bus.holds(3)) == [b"no id", b"no id", b"after"]
+    await ends_empty(broker, given)
 
 
 async def test_it_comes_back_when_its_queue_was_deleted(broker: RabbitMQ) -> None:

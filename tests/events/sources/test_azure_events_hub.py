@@ -119,6 +119,7 @@ async def test_a_certificate_nobody_trusts_is_refused(broker: Kafka) -> None:
     [
         ({"fqdn": ""}, "fqdn: '' is no host name"),
         ({"fqdn": "a;b"}, "fqdn: 'a;b' is no host name"),
+        ({"fqdn": "a:99999"}, "fqdn: 'a:99999' is no host name"),
         ({"hubName": "a/b"}, "hubName: 'a/b' is no name of a hub"),
         ({"sharedAccessKeyName": None}, "sharedAccessKeyName: is required"),
         ({"sharedAccessKey": None}, "sharedAccessKey: is required"),

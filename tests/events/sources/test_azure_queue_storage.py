@@ -22,6 +22,7 @@ from tests.events.support import serving
 from tests.events.triggers.recorder import Got
 
 KEY = base64.b64encode(b"a key of the account").decode()
+BAD_URL = f"AccountName=acme;AccountKey={KEY};QueueEndpoint=http://[::"
 CONNECTION = {"name": "azure", "key": "connection"}
 
 
@@ -65,7 +66,7 @@ async def azure(**more: Any) -> AsyncIterator[XmlQueue]:
 def secrets(queue: XmlQueue | None = None) -> dict[str, dict[str, str]]:
     url = queue.url if queue else "http://127.0.0.1:1"
     text = f"AccountName=acme;AccountKey={KEY};QueueEndpoint={url}/acme/\n"
-    return {"azure": {"connection": text, "bad": "nonsense"}}
+    return {"azure": {"connection": text, "bad": "nonsense", "url": BAD_URL}}
 
 
 def spec(**more: Any) -> dict[str, Any]:
@@ -191,6 +192,10 @@ def test_connection_strings(text: str, base: str) -> None:
         ({"queueName": ""}, "queueName: is required"),
         ({"connectionString": None, "storageAccountName": "a"}, "connectionString: is required"),
         ({"connectionString": {"name": "azure", "key": "bad"}}, "connectionString: must have"),
+        (
+            {"connectionString": {"name": "azure", "key": "url"}},
+            "connectionString: QueueEndpoint is",
+        ),
         ({"waitTimeInSeconds": -1}, "waitTimeInSeconds: is negative"),
     ],
 )

@@ -21,18 +21,23 @@ from tests.events.support import serving
 from tests.events.triggers.recorder import served as http_served
 from tests.events.triggers.sas import signed_rightly
 
+_BAD_URL = "Endpoint=sb://[x/;SharedAccessKeyName=a;SharedAccessKey=b"
 Message = tuple[int, bytes, dict[str, str]]
 
 
 @dataclass(slots=True)
 class Bus:
-    """An entity: messages are locked until they are deleted, or `unlock`."""
+    """An entity: messages are locked until they are deleted, or `unlock`. What is given back is
+    dead at once, as with a MaxDeliveryCount of one."""
 
     port: int
     path: str = "orders"
     waiting: list[Message] = field(default_factory=list)
     locked: dict[str, Message] = field(default_factory=dict)
     renewed: list[str] = field(default_factory=list)
+    dead: list[Message] = field(default_factory=list)
+    lost: bool = False  # locks are, as after a failover
+    losses: int = 0
     failure: int = 0
     deletes: bool = True
     count: int = 0
@@ -53,6 +58,12 @@ class Bus:
         if self.failure:
             return web.Response(status=self.failure)
         lock = request.raw_path
+        if self.lost and "/messages/head" not in lock:
+            self.losses += 1
+            return web.Response(status=404)
+        if request.method == "PUT":
+            self.dead.append(self.locked.pop(lock))
+            return web.Response()
         if request.method == "DELETE":
             if self.deletes:
                 self.locked.pop(lock, None)
@@ -69,6 +80,7 @@ class Bus:
         lock = f"/{self.path}/messages/{number}/token"
         self.locked[lock] = message
         properties = {"SequenceNumber": number, "MessageId": f"m-{number}", "Label": "l"}
+        properties["EnqueuedTimeUtc"] = "Wed, 06 May 2026 07:08:09 GMT"
         answer = {
             "BrokerProperties": json.dumps(properties | {"LockToken": "token", "State": "Active"}),
             "Location": f"https://elsewhere.example.com{lock}",
@@ -88,7 +100,7 @@ def secrets(server: Bus | None = None) -> dict[str, dict[str, str]]:
     endpoint = f"Endpoint=sb://127.0.0.1:{server.port if server else 1}/"
     keys = "SharedAccessKeyName=reader;SharedAccessKey=hush"
     text = f"{endpoint};{keys};UseDevelopmentEmulator=true\n"
-    return {"azure": {"connection": text, "bad": "nonsense"}}
+    return {"azure": {"connection": text, "bad": "nonsense", "url": _BAD_URL}}
 
 
 def spec(**more: Any) -> dict[str, Any]:
@@ -112,7 +124,7 @@ async def test_messages_become_events_and_are_deleted() -> None:
         "body": {"n": 1.0},
         "contentType": "application/json",
         "correlationID": None,
-        "enqueuedTime": None,
+        "enqueuedTime": "2026-05-06T07:08:09Z",
         "messageID": "m-1",
         "replyTo": None,
         "sequenceNumber": 1,
@@ -134,6 +146,7 @@ async def test_a_subscription_and_a_message_delivered_again() -> None:
         server.send(b"b")
         await bus.holds(2)
     assert [base64.b64decode(data["body"]) for data in bus.data()] == [b"a", b"b"]
+    assert {data["applicationProperties"] for data in bus.data()} == {None}
 
 
 async def test_the_lock_is_renewed_until_the_event_is_durable(
@@ -152,7 +165,30 @@ async def test_the_lock_is_renewed_until_the_event_is_durable(
         await eventually(lambda: not server.locked)
 
 
-async def test_what_is_no_json_and_what_is_left_out_is_deleted() -> None:
+async def test_a_lock_that_is_lost_does_not_end_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(azure_service_bus, "_RENEW", 0.02)
+    bus, notes = WatchedBus(), list[str]()
+    bus.away = True
+    async with service_bus() as server, serving(secrets(server)) as served:
+        server.send(b"a")
+        await served.serve(bus, "azureServiceBus", "q", spec(), notes=notes)
+        await bus.until(lambda: bool(bus.attempts))
+        server.lost = True
+        await eventually(lambda: server.losses > 0)
+        server.unlock()
+        await eventually(lambda: bool(server.locked))  # it is taken once more
+        server.lost = False
+        bus.away = False
+        await bus.holds(1)
+        await eventually(lambda: not server.locked)
+        server.send(b"b")
+        await bus.holds(2)
+    assert notes == [""]
+
+
+async def test_what_is_no_json_becomes_a_dead_letter_and_what_is_left_out_is_deleted() -> None:
     bus, notes = WatchedBus(), list[str]()
     async with service_bus() as server, serving(secrets(server)) as served:
         server.send(b"{", b'{"n":1}', b'{"n":2}')
@@ -161,6 +197,7 @@ async def test_what_is_no_json_and_what_is_left_out_is_deleted() -> None:
         await bus.holds(1)
         await eventually(lambda: not server.locked)
     assert [data["body"] for data in bus.data()] == [{"n": 2}]
+    assert [body for _, body, _ in server.dead] == [b"{"]
     assert any("the body is no JSON" in note for note in notes)
 
 
@@ -183,6 +220,7 @@ async def test_an_outage_is_waited_for_and_a_refusal_named() -> None:
     [
         ({"connectionString": None}, "connectionString: is required"),
         ({"connectionString": {"name": "azure", "key": "bad"}}, "connectionString: must have"),
+        ({"connectionString": {"name": "azure", "key": "url"}}, "connectionString: Endpoint is no"),
         ({"queueName": ""}, "queueName: exactly one"),
         ({"topicName": "t"}, "queueName: exactly one"),
         ({"queueName": "", "topicName": "t"}, "subscriptionName: is required"),

@@ -146,7 +146,43 @@ async def test_the_signature_is_checked_and_the_secret_rotates(server: Provider)
         assert (await push(wanted, raw, signed(b"new"))).status == 200
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"changes":1}', b'{"changes":[{"refId":1}]}', b"{"])
+async def test_hooks_made_by_hand_need_no_repositories(server: Provider) -> None:
+    bus, wanted = WatchedBus(), spec(server.url, repositories=None, accessToken=TOKEN)
+    async with serving(SECRETS) as served:
+        await served.serve(bus, "bitbucketserver", "b", wanted)
+        assert (await push(wanted, PUSH)).status == 200
+    assert server.calls() == []
+    assert len(bus.events()) == 1
+
+
+async def test_a_split_push_has_the_shape_of_the_reference(server: Provider) -> None:
+    bus, wanted = WatchedBus(), spec(server.url, oneEventPerChange=True)
+    del wanted["webhook"]["url"]
+    links = {
+        "clone": [{"href": "h", "name": "ssh", "new": 1}],
+        "self": [{"href": "x", "name": "n"}],
+    }
+    sent = {**PUSH, "EVENTKEY": "k", "repository": {"slug": "s\ud83d", "links": links, "new": 1}}
+    del sent["eventKey"]
+    async with serving(SECRETS) as served:
+        await served.serve(bus, "bitbucketserver", "b", wanted)
+        assert (await push(wanted, sent, ("X-Request-Id", "r-1"))).status == 200
+        forwarded = ("X-Forwarded-For", "x")
+        assert (await push(wanted, sent, ("X-Request-Id", "r-1"), forwarded)).status == 200
+    first, second = (data["body"] for data in bus.data())  # the same delivery came twice
+    assert first["eventKey"] == "k"
+    assert first["repository"]["slug"] == "s\ufffd"
+    assert first["repository"]["links"] == {
+        "clone": [{"href": "h", "name": "ssh"}],
+        "self": [{"href": "x"}],
+    }
+    assert "new" not in first["repository"]
+    assert [len(body["changes"]) for body in (first, second)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"5", b'{"changes":1}', b'{"changes":[{"refId":1}]}', b"{"]
+)
 async def test_a_push_that_is_none_is_refused(server: Provider, body: bytes) -> None:
     bus, wanted = WatchedBus(), spec(server.url)
     async with serving(SECRETS) as served:
@@ -161,7 +197,6 @@ async def test_a_push_that_is_none_is_refused(server: Provider, body: bytes) -> 
     ("wrong", "words"),
     [
         ({"bitbucketserverBaseURL": ""}, "bitbucketserverBaseURL: is required"),
-        ({"repositories": None}, "repositories: repositories or projects"),
         ({"events": [], "accessToken": TOKEN}, "events: is required to register"),
         ({"skipBranchRefsChangedOnOpenPR": True}, "accessToken: is required by skip"),
         ({"checkInterval": "soon"}, "checkInterval: "),

@@ -80,7 +80,7 @@ async def test_many_changes_keep_their_order_over_an_outage_of_the_bus(tmp_path:
         await bus.until(lambda: len(set(bus.attempts)) == 256)
         bus.away = False
         await bus.holds(2000)
-    assert {data["name"] for data in bus.data()} == {f"{tmp_path}/{n}.csv" for n in range(2000)}
+    assert [data["name"] for data in bus.data()] == [f"{tmp_path}/{n}.csv" for n in range(2000)]
 
 
 async def test_alike_changes_are_events_of_their_own(tmp_path: Path) -> None:
@@ -126,6 +126,10 @@ async def test_a_directory_that_goes_is_said(tmp_path: Path, polling: bool) -> N
         ({"watchPathConfig": {"directory": "in"}}, "watchPathConfig.directory: must be an abs"),
         ({"watchPathConfig": {"directory": "/"}}, "watchPathConfig: exactly one of path"),
         ({"watchPathConfig": {"directory": "/", "path": "/a"}}, "watchPathConfig.path: must be"),
+        (
+            {"watchPathConfig": {"directory": "/", "path": "a/b"}},
+            "watchPathConfig.path: .* not watched",
+        ),
         ({"watchPathConfig": {"directory": "/", "pathRegexp": "("}}, "watchPathConfig.pathRegexp"),
         (
             {"watchPathConfig": {"directory": "/none/there", "path": "a"}},

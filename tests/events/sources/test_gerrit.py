@@ -136,7 +136,7 @@ async def test_what_is_no_json_is_refused_and_an_outage_is_said() -> None:
         assert (await post(given, b"{")).status == 400
         assert (await post(given, b"")).status == 400
         assert (await post(given, json.dumps(EVENT).encode())).status == 200
-        bus.away = True
+        bus.refuses = True
         assert (await post(given, b'{"type":"ref-updated"}')).status == 503
     assert bus.data() == []
 
@@ -229,7 +229,14 @@ async def test_without_a_url_no_hook_is_made() -> None:
     [
         ({"projects": []}, r"spec\.gerrit\.e\.projects: is required"),
         ({"events": None}, r"spec\.gerrit\.e\.events: is required"),
-        ({"hookName": ""}, r"spec\.gerrit\.e\.hookName: is required"),
+        (
+            {
+                "hookName": "",
+                "auth": AUTH,
+                "webhook": {"endpoint": "/g", "port": "1", "url": "https://h"},
+            },
+            r"spec\.gerrit\.e\.hookName: is required",
+        ),
         ({"gerritBaseURL": "gerrit"}, r"spec\.gerrit\.e\.gerritBaseURL: must be http"),
         ({"webhook": None}, r"spec\.gerrit\.e\.webhook: is required"),
         ({"auth": {"username": AUTH["username"]}}, r"spec\.gerrit\.e\.auth\.password"),

@@ -13,8 +13,9 @@ from tests.events.sources.provider import Provider, provider
 from tests.events.sources.watched_bus import WatchedBus
 from tests.events.support import request, serving
 
-SECRETS = {"gl": {"token": "pat\n", "secret": "hush\n"}}
+SECRETS = {"gl": {"token": "pat\n", "secret": "hush\n", "empty": " \n"}}
 URL = "https://hooks.example.com/gl"
+PLACE = "/api/v4/projects/acme%2Fshop/hooks"
 
 
 @pytest.fixture
@@ -58,14 +59,50 @@ async def test_hooks_of_projects_and_groups_are_made_once_and_removed(gitlab: Pr
 
 
 async def test_a_hook_that_is_there_is_not_made_again(gitlab: Provider) -> None:
-    place = "/api/v4/projects/acme%2Fshop/hooks"
-    gitlab.hooks[place] = [{"id": 3, "url": URL}]
+    gitlab.hooks[PLACE] = [{"id": 3, "url": URL}]
+    wanted = spec(f"{gitlab.url}/api/v4")
+    del wanted["secretToken"]
     async with serving(SECRETS) as served:
-        await served.serve(WatchedBus(), "gitlab", "gl", spec(f"{gitlab.url}/api/v4"))
+        await served.serve(WatchedBus(), "gitlab", "gl", wanted)
         await gitlab.until(lambda: bool(gitlab.calls()))
         await served.stop()
-    assert gitlab.calls() == [("GET", place)]
-    assert gitlab.hooks[place] == [{"id": 3, "url": URL}]
+    assert gitlab.calls() == [("GET", PLACE)]
+    assert gitlab.hooks[PLACE] == [{"id": 3, "url": URL}]
+
+
+async def test_a_hook_with_other_events_is_set_right_and_told_the_token(gitlab: Provider) -> None:
+    there = {"id": 3, "url": URL, "push_events": False, "issues_events": True}
+    gitlab.hooks[PLACE] = [there, {"id": 4, "url": "https://other.example.com"}]
+    async with serving(SECRETS) as served:
+        await served.serve(WatchedBus(), "gitlab", "gl", spec(gitlab.url))
+        await gitlab.until(lambda: bool(gitlab.sent("PUT")))
+        [hook] = [each for each in gitlab.hooks[PLACE] if each["url"] == URL]
+        assert (hook["id"], hook["push_events"], hook["issues_events"]) == (3, True, False)
+        assert hook["token"] == "hush"
+        cluster: Any = served.services.secrets._cluster
+        cluster.secrets["gl"]["secret"] = "new"
+        await served.services.secrets.refresh()
+        await gitlab.until(lambda: len(gitlab.sent("PUT")) == 2)
+    assert gitlab.sent("PUT")[1]["token"] == "new"
+    assert gitlab.sent("POST") == []
+
+
+async def test_the_access_token_follows_no_redirect(gitlab: Provider) -> None:
+    async with provider(lambda hooks: hooks) as other:
+        gitlab.redirect = f"{other.url}/api/v4"
+        notes = list[str]()
+        async with serving(SECRETS) as served:
+            await served.serve(WatchedBus(), "gitlab", "gl", spec(gitlab.url), notes=notes)
+            await gitlab.until(lambda: "GitLab answered 302" in notes[-1])
+        assert other.calls() == []
+
+
+async def test_the_older_form_counts_alone(gitlab: Provider) -> None:
+    wanted = spec(gitlab.url, projectID="9")
+    async with serving(SECRETS) as served:
+        await served.serve(WatchedBus(), "gitlab", "gl", wanted)
+        await gitlab.until(lambda: bool(gitlab.hooks.get(PLACE)))
+    assert list(gitlab.hooks) == [PLACE]
 
 
 async def test_a_refusal_is_said_while_events_are_taken(gitlab: Provider) -> None:
@@ -125,6 +162,8 @@ async def test_a_delivery_tried_again_is_one_event() -> None:
         ({"accessToken": None}, "accessToken: is required"),
         ({"webhook": {"endpoint": "/x"}}, "webhook.port"),
         ({"secretToken": {"name": "none", "key": "x"}}, "secretToken: "),
+        ({"secretToken": {}}, "secretToken: names no Secret"),
+        ({"secretToken": {"name": "gl", "key": "empty"}}, "secretToken: is empty"),
     ],
 )
 async def test_what_is_wrong_is_named(wrong: dict[str, Any], words: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from events import protobuf
-from events.sources import queue_link, watch_path
+from events.sources import queue_link
 from events.sources.contract import SourceError
 from events.sources.hdfs import _drop_old_names, changes
 from events.sources.hdfs_client import Listing, Mark
@@ -81,7 +81,7 @@ async def test_every_operation_becomes_an_event() -> None:
 async def test_what_changes_while_no_name_node_answers_is_found_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watch_path, "_AWAY", 0.1)
+    monkeypatch.setattr(queue_link, "_LONGEST_AWAY", 0.1)
     monkeypatch.setattr(queue_link.Pauses, "of", lambda *_: queue_link.Pauses(0.01, steps=2))
     bus, notes = WatchedBus(), list[str]()
     async with namenode() as server, serving({}) as served, standby() as other:
@@ -116,6 +116,25 @@ async def test_what_may_not_be_read_or_is_not_there_is_named() -> None:
         await server.remove("/in/going")
         await bus.holds(2)
     assert [data["name"] for data in bus.data()] == ["/in/seen", "/in/going"]
+
+
+async def test_a_directory_that_goes_and_comes_back_is_looked_at_on() -> None:
+    bus, notes = WatchedBus(), list[str]()
+    async with namenode() as server, serving({}) as served:
+        await server.make("/in")
+        await server.touch("/in/old")
+        await served.serve(bus, "hdfs", "made", spec(server.port), notes=notes)
+        await served.serve(bus, "hdfs", "gone", spec(server.port, type="REMOVE"))
+        await server.remove("/in")
+        await bus.holds(1)
+        await eventually(lambda: notes[-1] == "/in is not there")
+        await server.bring("/fresh")
+        await server.make("/next")
+        await server.rename("/fresh", "/next/new")
+        await server.rename("/next", "/in")
+        await bus.holds(2)
+        await eventually(lambda: notes[-1] == "")
+    assert [(data["name"], data["op"]) for data in bus.data()] == [("/in/old", 4), ("/in/new", 1)]
 
 
 @asynccontextmanager
@@ -172,6 +191,7 @@ def test_a_file_that_moved_while_directories_were_read_has_its_new_name() -> Non
         ({"addresses": ["a:b"]}, r"addresses\[0\]: 'a:b' is not host:port"),
         ({"hdfsUser": ""}, "hdfsUser: is required"),
         ({"krbKeytabSecret": {"name": "a", "key": "b"}}, "krbKeytabSecret: Kerberos is not served"),
+        ({"krbRealm": "ACME"}, "krbRealm: Kerberos is not served"),
         ({"type": "OPEN"}, "type: must be one of CREATE, WRITE, REMOVE, RENAME, CHMOD"),
         ({"directory": "in"}, "directory: must be an absolute path"),
         ({"path": "a", "pathRegexp": "b"}, ": exactly one of path and pathRegexp"),

@@ -16,8 +16,10 @@ from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from events.sources import kafka_reading
 from events.sources.contract import SourceError
 from tests import ports
+from tests.events.sources.cable import cable
 from tests.events.sources.kafka_server import PASSWORD, USER, Kafka, kafka
 from tests.events.sources.watched_bus import WatchedBus, eventually
 from tests.events.support import serving
@@ -118,6 +120,16 @@ async def test_a_message_becomes_an_event(broker: Kafka) -> None:
     assert [e.id for e in bus.events()] == [f"src:e:{url(broker)}:{name}:0:{n}" for n in (0, 1)]
     assert {(e.type, e.subject) for e in bus.events()} == {("kafka", "e")}
     assert await committed(broker, name) == 2
+
+
+async def test_a_time_nobody_can_mean_does_not_block_the_topic(broker: Kafka) -> None:
+    bus, name = WatchedBus(), await topic(broker)
+    async with serving({}) as served, producer(broker) as found:
+        await served.serve(bus, "kafka", "e", group(broker, name))
+        for moment in (1_700_000_000_120_000, None):
+            await found.send_and_wait(name, b"x", timestamp_ms=moment)
+        data = await bus.holds(2)
+    assert data[0]["timestamp"] == "55840-11-08 22:15:20 +0000 UTC"
 
 
 async def test_without_json_the_body_is_base64(broker: Kafka) -> None:
@@ -270,6 +282,29 @@ async def test_one_partition_misses_nothing_over_a_new_connection(broker: Kafka)
         await send(broker, name, *[b"%d" % n for n in range(2, 60)])
         data = await bus.holds(59)
     assert bodies(data) == [b"%d" % n for n in range(1, 60)]
+
+
+async def test_one_partition_misses_nothing_over_an_outage_longer_than_the_attempts(
+    broker: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reading, "_QUIET", 0.5)
+    monkeypatch.setattr(kafka_reading, "_ALIVE", 0.5)
+    bus, notes, name = WatchedBus(), list[str](), await topic(broker)
+    async with cable(broker.port) as wire, serving({}) as served:
+        spec = {"url": f"127.0.0.1:{wire.port}", "topic": name, "partition": "0"}
+        spec |= {"connectionBackoff": {"duration": "10ms", "steps": 2}}
+        await served.serve(bus, "kafka", "e", spec, notes=notes)
+        await send(broker, name, b"before")
+        await bus.holds(1)
+        wire.refusing = True
+        await asyncio.to_thread(broker.kill)
+        await eventually(lambda: any("lost: spec.kafka.e: " in note for note in notes))
+        await asyncio.to_thread(broker.start)
+        await send(broker, name, b"meanwhile")
+        wire.refusing = False
+        data = await bus.holds(2)
+        assert notes[-1] == ""
+    assert bodies(data) == [b"before", b"meanwhile"]
 
 
 def sasl(mechanism: str) -> dict[str, Any]:

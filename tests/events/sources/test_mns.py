@@ -118,6 +118,7 @@ async def test_a_missing_queue_and_wrong_keys_are_named(monkeypatch: pytest.Monk
         ({"queue": ""}, "queue: is required"),
         ({"endpoint": ""}, "endpoint: is required"),
         ({"endpoint": "mns.example.com"}, "endpoint: must be an http"),
+        ({"endpoint": "http://[::"}, "endpoint: must be an http"),
         ({"secretKey": None}, "secretKey: is required"),
     ],
 )

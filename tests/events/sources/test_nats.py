@@ -222,6 +222,54 @@ async def test_tls_with_a_client_certificate(tmp_path: Path) -> None:
         await bus.holds(1)
 
 
+@pytest.mark.parametrize("scheme", ["nats", "tls"])
+async def test_no_login_is_sent_where_tls_is_wanted_and_not_offered(
+    tmp_path: Path, scheme: str
+) -> None:
+    heard = bytearray()
+
+    async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.10.0","max_payload":1024}\r\n')
+        heard.extend(await reader.read(4096))
+        writer.close()
+
+    server = await asyncio.start_server(pretend, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, serving({"login": {"token": "s3cret"}}) as served:
+        given = {
+            "url": f"{scheme}://127.0.0.1:{port}",
+            "subject": "s",
+            "auth": {"token": secret("login", "token")},
+            "connectionBackoff": {"duration": "5ms", "steps": 1},
+        }
+        if scheme == "nats":
+            given["tls"] = {"enabled": True}
+        with pytest.raises(SourceError, match="offers no TLS"):
+            await served.serve(WatchedBus(), "nats", "e", given)
+    assert not heard
+
+
+async def test_a_server_that_allows_tls_and_does_not_ask_for_it_is_spoken_to_encrypted(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    server = authority.issue_cert("127.0.0.1")
+    pem = tmp_path / "server.pem"
+    server.private_key_and_cert_chain_pem.write_to_path(pem)
+    config = f'tls {{cert_file: "{pem}", key_file: "{pem}"}}\nallow_non_tls: true'
+    store = {"tls": {"ca": authority.cert_pem.bytes().decode()}}
+    bus = WatchedBus()
+    async with running(tmp_path, config) as broker, serving(store) as served:
+        tls = {"caCertSecret": secret("tls", "ca")}
+        await served.serve(bus, "nats", "e", spec(broker, tls=tls))
+        await send(broker, b"x")
+        await bus.holds(1)
+        steps = {"duration": "5ms", "steps": 1}
+        bad = spec(broker, tls={"enabled": True}, connectionBackoff=steps)
+        with pytest.raises(SourceError, match="certificate"):  # so it was asked for one
+            await served.serve(bus, "nats", "bad", bad)
+
+
 async def test_a_rotated_password_makes_a_new_connection(tmp_path: Path) -> None:
     store = {"login": {"user": "u", "password": "old"}}
     auth = {"basic": {"username": secret("login", "user"), "password": secret("login", "password")}}
@@ -285,6 +333,10 @@ async def test_a_subject_that_is_not_allowed_becomes_the_condition(tmp_path: Pat
     [
         ({"url": ""}, r"spec\.nats\.e\.url"),
         ({"subject": ""}, r"spec\.nats\.e\.subject"),
+        ({"subject": "a b"}, r"spec\.nats\.e\.subject: 'a b' is no subject"),
+        ({"subject": "a..b"}, r"spec\.nats\.e\.subject"),
+        ({"subject": "a.>.b"}, r"spec\.nats\.e\.subject"),
+        ({"queue": "a b"}, r"spec\.nats\.e\.queue"),
         ({"tls": {}}, r"spec\.nats\.e\.tls"),
         ({"tls": {"clientCertSecret": secret("a", "b")}}, r"clientKeySecret belong together"),
         ({"auth": {"nkey": secret("bad", "seed")}}, r"spec\.nats\.e\.auth\.nkey"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
+from aiohttp import web
 
 from events.sources import nsq, nsq_wire
 from events.sources.contract import SourceError
@@ -17,6 +18,7 @@ from tests import ports
 from tests.events.sources.nsqd import nsqd, nsqlookupd
 from tests.events.sources.watched_bus import WatchedBus, eventually
 from tests.events.support import serving
+from tests.events.triggers.recorder import served as http_served
 
 
 def spec(address: str, **more: Any) -> dict[str, Any]:
@@ -83,6 +85,46 @@ async def test_what_is_in_flight_for_long_is_touched(monkeypatch: pytest.MonkeyP
         await served.serve(bus, "nsq", "e", spec(address))
         node.put(b"x")
         await eventually(lambda: b"TOUCH 0000000000000001" in node.log)
+
+
+async def test_touching_is_as_often_as_the_server_wants() -> None:
+    bus = WatchedBus()
+    bus.away = True
+    async with nsqd() as node, nsqlookupd(node) as (address, _), serving({}) as served:
+        node.patience, node.most_ready = 300, 5
+        await served.serve(bus, "nsq", "e", spec(address))
+        node.put(b"x")
+        await eventually(lambda: b"TOUCH 0000000000000001" in node.log)
+    assert b"RDY 5" in node.log
+
+
+async def test_a_message_that_is_given_again_while_it_is_on_its_way_takes_no_room() -> None:
+    bus = WatchedBus(silent=True)
+    async with nsqd() as node, nsqlookupd(node) as (address, _), serving({}) as served:
+        await served.serve(bus, "nsq", "e", spec(address))
+        node.put(b"1")
+        await bus.holds(1)
+        node.again(b"0000000000000001")
+        node.put(b"2")
+        await bus.holds(2)
+    assert len(bus.attempts) == 2
+
+
+async def test_a_bus_that_is_away_does_not_make_it_deaf() -> None:
+    bus = WatchedBus()
+    bus.away = True
+    async with nsqd() as node, nsqlookupd(node) as (address, _), serving({}) as served:
+        await served.serve(bus, "nsq", "e", spec(address))
+        node.put(*[b"%d" % n for n in range(300)])
+        for count in (2, 3, 4):  # with all the room taken by messages that come again
+            await bus.until(lambda: len(set(bus.attempts)) >= 256)
+            await eventually(lambda: len(node.unanswered) == 256)
+            node.cut()
+            await eventually(lambda n=count: node.log.count(b"SUB orders headrace") == n)  # type: ignore[misc]
+        bus.away = False
+        data = await bus.holds(300)
+        await eventually(lambda: not node.unanswered and not node.waiting)
+    assert sorted(bodies(data)) == sorted(b"%d" % n for n in range(300))
 
 
 async def test_nothing_is_lost_or_doubled_when_the_wire_is_cut() -> None:
@@ -153,6 +195,40 @@ async def test_a_topic_that_comes_later_and_a_second_server_are_found(
         two.put(b"3")
         await bus.holds(3)
         await one.start()
+
+
+async def test_a_server_that_is_missing_is_named_and_found_again() -> None:
+    bus, notes = WatchedBus(), list[str]()
+    async with (
+        nsqd() as one,
+        nsqd() as two,
+        nsqlookupd(one, two) as (address, _),
+        serving({}) as served,
+    ):
+        await two.stop()
+        await served.serve(bus, "nsq", "e", spec(address), notes=notes)
+        await eventually(lambda: f"nsqd 127.0.0.1:{two.port}: " in notes[-1])
+        one.put(b"1")
+        await bus.holds(1)
+        await two.start()
+        two.put(b"2")
+        await bus.holds(2)
+        assert notes[-1] == ""
+
+
+async def test_a_long_list_of_servers_is_read_whole() -> None:
+    producers = [
+        {"broadcast_address": f"10.0.{n // 250}.{n % 250}", "tcp_port": 4150} for n in range(5000)
+    ]
+
+    async def lookup(request: web.BaseRequest) -> web.Response:
+        strange = [None, {"broadcast_address": "x", "tcp_port": 0}]
+        return web.json_response({"producers": [*strange, *producers]})
+
+    port = ports.free_port()
+    async with http_served(lookup, port):
+        found = await nsq_wire.look_up(f"127.0.0.1:{port}", "orders")
+    assert len(found) == 5000
 
 
 async def test_tls_with_a_client_certificate() -> None:

@@ -47,6 +47,7 @@ class PubSub:
     authorizations: set[str | None] = field(default_factory=set)
     failure: tuple[int, str] | None = None
     acknowledges: bool = True
+    too_old: int = 0  # calls to move deadlines that are still to be refused
     count: int = 0
 
     def send(self, *bodies: bytes, **more: Any) -> None:
@@ -74,10 +75,13 @@ class PubSub:
         body = json.loads(raw) if raw else {}
         match request.method, verb:
             case "POST", "pull":
-                return await self._pull(body["maxMessages"])
+                return await self._pull(request, body["maxMessages"])
             case "POST", "acknowledge":
                 for delivery in body["ackIds"] if self.acknowledges else ():
                     self.hidden.pop(delivery, None)
+            case "POST", "modifyAckDeadline" if self.too_old:
+                self.too_old -= 1
+                return _fault(400, "INVALID_ARGUMENT")
             case "POST", "modifyAckDeadline":
                 self._extend(body["ackIds"], body["ackDeadlineSeconds"])
             case _ if "/topics/" in name:
@@ -86,11 +90,13 @@ class PubSub:
                 return self._subscription(request.method, name, body)
         return web.json_response({})
 
-    async def _pull(self, most: int) -> web.Response:
+    async def _pull(self, request: web.Request, most: int) -> web.Response:
         for _ in range(30):
-            if self.waiting:
+            if self.waiting or _left(request):
                 break
             await asyncio.sleep(0.01)
+        if _left(request):  # nobody would hear what is given
+            return web.Response()
         batch, self.waiting = self.waiting[:most], self.waiting[most:]
         given = [{"ackId": f"a-{m['messageId']}", "message": m} for m in batch]
         self.hidden.update({item["ackId"]: item["message"] for item in given})
@@ -130,6 +136,10 @@ class PubSub:
 
 def _decoded(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def _left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _fault(status: int, code: str) -> web.Response:
@@ -257,6 +267,24 @@ async def test_deadlines_are_moved_while_the_bus_is_away(
         bus.away = False
         await bus.holds(300)
         await eventually(lambda: not server.hidden)
+
+
+async def test_a_delivery_that_is_too_old_to_be_moved_does_not_end_the_connection(
+    google: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pub_sub, "_RENEW", 0.02)
+    bus, notes = WatchedBus(), list[str]()
+    bus.away = True
+    async with pub_sub_server() as server, serving(secrets(server)) as served:
+        google(server)
+        server.too_old = 3
+        server.send(b"x")
+        await served.serve(bus, "pubSub", "q", spec(), notes=notes)
+        await eventually(lambda: server.too_old == 0 and bool(server.extended))
+        bus.away = False
+        await bus.holds(1)
+        await eventually(lambda: not server.hidden)
+    assert notes == [""]
 
 
 @pytest.mark.parametrize("policy", [False, True])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trustme
 
+from events.sources import pulsar as pulsar_source
 from events.sources.contract import SourceError
 from tests.events.sources.pulsar_server import PulsarServer, pulsar
 from tests.events.sources.watched_bus import WatchedBus, eventually
@@ -135,6 +136,31 @@ async def test_a_bus_that_is_away_holds_the_broker_back() -> None:
     assert server.longest == 128
 
 
+async def test_a_bus_that_is_away_does_not_make_it_deaf() -> None:
+    bus = WatchedBus()
+    bus.away = True
+    async with pulsar() as server, serving({}) as served:
+        await served.serve(bus, "pulsar", "e", spec(server))
+        server.send(*[b"%d" % n for n in range(256)], path=ORDERS)
+        for count in (2, 3, 4):  # with all the room taken by messages that come again
+            await bus.until(lambda: len(set(bus.attempts)) == 256)
+            await eventually(lambda: len(server.subscription(ORDERS).sent) == 256)
+            await server.cut()
+            await eventually(lambda n=count: len(server.requests) == n)  # type: ignore[misc]
+        bus.away = False
+        await eventually(lambda: not server.subscription(ORDERS).waiting)
+    assert sorted(bodies(bus.data())) == sorted(b"%d" % n for n in range(256))
+
+
+async def test_a_message_that_is_too_long_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulsar_source, "_CAP", 1000)
+    bus, notes = WatchedBus(), list[str]()
+    async with pulsar() as server, serving({}) as served:
+        await served.serve(bus, "pulsar", "e", spec(server), notes=notes)
+        server.send(b"x" * 2000, path=ORDERS)
+        await eventually(lambda: any("must be skipped there" in note for note in notes))
+
+
 async def test_the_token_goes_along_and_its_successor_too() -> None:
     bus = WatchedBus()
     secret = {"name": "login", "key": "token"}
@@ -201,6 +227,7 @@ async def test_tls_is_checked_as_the_fields_say(named: str) -> None:
         ({"authAthenzParams": {"a": "b"}}, r"e\.authAthenzParams: is not served"),
         ({"authAthenzSecret": {"name": "a", "key": "b"}}, r"e\.authAthenzSecret: is not served"),
         ({"tls": {}}, r"e\.tls: caCertSecret"),
+        ({"tls": {"enabled": True}}, r"e\.url: is not encrypted though tls is given"),
     ],
 )
 async def test_what_is_wrong_is_named(wrong: dict[str, Any], words: str) -> None:

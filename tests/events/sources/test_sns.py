@@ -3,6 +3,7 @@ own, what is wrong. Other payloads: the recordings."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +24,7 @@ from tests import ports
 from tests.events.sources.watched_bus import WatchedBus, eventually
 from tests.events.support import request, serving
 from tests.events.triggers.recorder import Got, Recorder, recording
+from tests.events.triggers.recorder import served as served_http
 
 SECRETS = {"aws": {"access": "AKIAEXAMPLE", "secret": "hush"}}
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
@@ -152,6 +154,38 @@ async def test_a_signed_message_is_one_event(
     [data] = bus.data()
     assert (data["body"], data["metadata"]) == (message, {"x": "y"})
     assert [got.path for got in amazon.got if got.method == "GET"] == ["/cert.pem"]
+
+
+async def test_a_certificate_that_comes_in_pieces_is_read_to_its_end(signer: Signer) -> None:
+    chain = signer.pem
+
+    async def reply(got: web.BaseRequest) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(got)
+        for at in range(0, len(chain), 100):
+            await answer.write(chain[at : at + 100])
+            await asyncio.sleep(0)
+        return answer
+
+    port = ports.free_port()
+    async with served_http(reply, port):
+        await Verifier(f"http://127.0.0.1:{port}").verify(signer.sign())
+
+
+async def test_a_message_without_its_envelope_is_refused_and_members_have_any_case(
+    amazon: Recorder,
+) -> None:
+    bus, wanted = WatchedBus(), spec(amazon.url)
+    port = int(wanted["webhook"]["port"])
+    async with serving(SECRETS) as served:
+        await served.serve(bus, "sns", "s", wanted)
+        raw = [("X-Amz-Sns-Rawdelivery", "true")]
+        answer = await request(port, "POST", "/sns", raw, b'{"order":1}')
+        assert (answer.status, bus.events()) == (400, [])
+        assert await send(wanted, {"type": "Notification", "MessageID": "m"}) == (200, b"success")
+        half = b'{"Type":"Notification","Message":"\\ud83d"}'
+        assert (await request(port, "POST", "/sns", [], half)).status == 200
+    assert len(bus.events()) == 2
 
 
 async def test_what_is_not_signed_so_is_refused(amazon: Recorder, signer: Signer) -> None:

@@ -173,6 +173,18 @@ async def test_what_is_no_json_is_deleted_unless_it_shall_stay(dlq: bool) -> Non
     assert any("the body is no JSON" in note for note in notes)
 
 
+async def test_rotated_keys_count_with_the_next_call() -> None:
+    bus = WatchedBus()
+    async with sqs() as queue, serving(SECRETS) as served:
+        await served.serve(bus, "sqs", "q", spec(queue, waitTimeSeconds=0))
+        cluster: Any = served.services.secrets._cluster
+        cluster.secrets["aws"]["access"] = "AKIAROTATED"
+        await served.services.secrets.refresh()
+        await eventually(lambda: queue.access[-1].endswith("AKIAROTATED"))
+        queue.send("after")
+        await bus.holds(1)
+
+
 async def test_a_role_is_assumed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = WatchedBus()
     async with sqs() as queue, serving(SECRETS) as served:

@@ -111,7 +111,7 @@ async def test_what_is_no_notification_or_not_durable_is_not_confirmed() -> None
         await served.serve(bus, "storageGrid", "s", wanted)
         for message in ("nope", "[]", '{"Records":1}', '{"Records":[{"s3":2}]}'):
             assert (await send(wanted, message=message)).status == 400
-        bus.away = True
+        bus.refuses = True
         assert (await send(wanted, RECORD)).status == 503
     assert bus.events() == []
 

@@ -56,8 +56,56 @@ async def test_a_delivery_tried_again_is_one_event() -> None:
     assert [data["event"]["id"] for data in bus.data()] == ["evt_1", "evt_2"]
 
 
+async def test_who_knows_an_id_cannot_hide_its_event() -> None:
+    bus, wanted = WatchedBus(), spec()
+    async with serving({}) as served:
+        await served.serve(bus, "stripe", "st", wanted)
+        for body in (
+            b'{"id":"evt_1","type":"a","data":{"object":{"paid":false}}}',
+            b'{"id":"evt_1","type":"a","data":{"object":{"paid":true}}}',
+            b'{"id":"evt_1","type":"b","data":{"object":{"paid":true}}}',
+        ):
+            assert (
+                await request(int(wanted["webhook"]["port"]), "POST", "/st", [], body)
+            ).status == 200
+    assert len(bus.events()) == 3
+
+
+async def test_a_name_cut_within_an_emoji_is_no_reason_to_refuse() -> None:
+    bus, wanted = WatchedBus(), spec()
+    async with serving({}) as served:
+        await served.serve(bus, "stripe", "st", wanted)
+        body = b'{"ID":"evt_1","data":{"object":{"name":"\\ud83d"}}}'
+        answer = await request(int(wanted["webhook"]["port"]), "POST", "/st", [], body)
+    assert answer.status == 200
+    [data] = bus.data()
+    assert (data["event"]["id"], data["event"]["data"]["object"]["name"]) == ("evt_1", "\ufffd")
+
+
+async def test_other_types_are_set_at_the_endpoint_that_is_there(server: Provider) -> None:
+    key = {"name": "stripe", "key": "key"}
+    there = {"id": "we_1", "url": "https://h.example.com/st", "enabled_events": ["x.y"]}
+    server.hooks[PLACE] = [there]
+    wanted = spec(createWebhook=True, apiKey=key, eventFilter=["c.d", "a.b"])
+    async with serving(SECRETS) as served:
+        await served.serve(WatchedBus(), "stripe", "st", wanted)
+        await server.until(lambda: bool(server.sent("POST")))
+    assert ("POST", f"{PLACE}/we_1") in server.calls()
+    assert server.sent("POST") == [{"enabled_events[]": ["a.b", "c.d"]}]
+
+
 @pytest.mark.parametrize(
-    "body", [b"[]", b'{"id":1}', b'{"created":"x"}', b'{"data":[]}', b'{"livemode":0}', b"{"]
+    "body",
+    [
+        b"[]",
+        b'{"id":1}',
+        b'{"created":"x"}',
+        b'{"data":[]}',
+        b'{"data":{}}',
+        b'{"data":{"object":[]}}',
+        b'{"livemode":0}',
+        b"{",
+    ],
 )
 async def test_what_is_no_event_is_refused(body: bytes) -> None:
     bus, wanted = WatchedBus(), spec()

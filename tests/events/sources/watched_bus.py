@@ -15,19 +15,41 @@ from events.cloudevent import CloudEvent
 
 class WatchedBus(MemoryBus):
     """`silent`: it stores and never answers, as when the process dies before it hears.
-    `away`: it refuses for now."""
+    `away`: it gives no answer; when it is back, whoever asked meanwhile asked in vain.
+    `refuses`: it is not there, and says so at once."""
 
     def __init__(self, store: MemoryStore | None = None, *, silent: bool = False) -> None:
         super().__init__(store)
         self.attempts: list[str] = []
         self.silent = silent
-        self.away = False
+        self.refuses = False
+        self._in_vain = 0
+        self._back = asyncio.Event()
+        self._back.set()
         self._moved = asyncio.Event()
+
+    @property
+    def away(self) -> bool:
+        return not self._back.is_set()
+
+    @away.setter
+    def away(self, is_away: bool) -> None:
+        if is_away:
+            self._back.clear()
+        else:
+            self._back.set()
 
     async def publish(self, message: Message) -> Receipt:
         self.attempts.append(message.id)
         self._moved.set()
-        if self.away:
+        if self.refuses:
+            raise BusUnavailable("away")
+        if self.away or self._in_vain:
+            self._in_vain += 1
+            try:
+                await self._back.wait()
+            finally:
+                self._in_vain -= 1
             raise BusUnavailable("away")
         receipt = await super().publish(message)
         self._moved.set()
