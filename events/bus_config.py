@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -14,8 +15,13 @@ from typing import Any
 
 import yaml
 
+from crds import decode
+from crds.errors import CrdError
+from crds.events_shared import TLSConfig
 from events.bus.jetstream import Connection, Credentials, StreamLimits
 from events.secrets import Secrets
+from events.sources import client_tls
+from events.sources.contract import SourceError
 from lang import duration
 from lang.errors import LangError
 
@@ -29,11 +35,13 @@ class BadBus(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BusPlan:
-    """`connection` None: the managed server. `note` is for the condition."""
+    """`connection` None: the managed server. `note` is for the condition. `certificates`: a digest
+    of what TLS is made of; another one asks for a new connection."""
 
     connection: Connection | None
     limits: StreamLimits
     note: str = ""
+    certificates: str = ""
 
 
 async def plan(secrets: Secrets, namespace: str, spec: Mapping[str, Any]) -> BusPlan:
@@ -48,8 +56,9 @@ async def plan(secrets: Secrets, namespace: str, spec: Mapping[str, Any]) -> Bus
             return BusPlan(None, _limits(body.get("streamConfig"), "spec.jetstream"))
         case "jetstreamExotic":
             path = "spec.jetstreamExotic"
-            connection = await _exotic(secrets, namespace, body, path)
-            return BusPlan(connection, _limits(body.get("streamConfig"), path))
+            connection, digest = await _exotic(secrets, namespace, body, path)
+            limits = _limits(body.get("streamConfig"), path, replicas=True)
+            return BusPlan(connection, limits, certificates=digest)
         case "nats":
             return await _nats(secrets, namespace, body)
         case _:
@@ -65,7 +74,7 @@ async def _nats(secrets: Secrets, namespace: str, body: Mapping[str, Any]) -> Bu
         )
         return BusPlan(None, limits, "NATS Streaming is discontinued: served by JetStream")
     if (exotic := body.get("exotic")) is not None:
-        connection = await _exotic(secrets, namespace, exotic or {}, "spec.nats.exotic")
+        connection, _ = await _exotic(secrets, namespace, exotic or {}, "spec.nats.exotic")
         note = "NATS Streaming is discontinued: JetStream of the server at that URL is used"
         return BusPlan(connection, StreamLimits(max_messages=_DEFAULT_MESSAGES), note)
     raise BadBus("spec.nats: native or exotic is required")
@@ -73,7 +82,8 @@ async def _nats(secrets: Secrets, namespace: str, body: Mapping[str, Any]) -> Bu
 
 async def _exotic(
     secrets: Secrets, namespace: str, body: Mapping[str, Any], path: str
-) -> Connection:
+) -> tuple[Connection, str]:
+    """The connection, and a digest of its certificates."""
     url = str(body.get("url") or "")
     if not url:
         raise BadBus(f"{path}.url: is required")
@@ -81,10 +91,10 @@ async def _exotic(
     if reference := body.get("accessSecret"):
         await secrets.value(namespace, reference, f"{path}.accessSecret")
         credentials = _credentials(secrets, namespace, reference)
-    tls = None
+    tls, digest = None, ""
     if body.get("tls") is not None:
-        tls = await _client_tls(secrets, namespace, body["tls"] or {}, f"{path}.tls")
-    return Connection(url, credentials, tls)
+        tls, digest = await _client_tls(secrets, namespace, body["tls"] or {}, f"{path}.tls")
+    return Connection(url, credentials, tls), digest
 
 
 def _credentials(secrets: Secrets, namespace: str, reference: Mapping[str, Any]) -> Credentials:
@@ -111,21 +121,27 @@ def _credentials(secrets: Secrets, namespace: str, reference: Mapping[str, Any])
 
 async def _client_tls(
     secrets: Secrets, namespace: str, body: Mapping[str, Any], path: str
-) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if reference := body.get("caCertSecret"):
-        ca = await secrets.value(namespace, reference, f"{path}.caCertSecret")
-        try:
-            context.load_verify_locations(cadata=ca.decode())
-        except (ssl.SSLError, UnicodeDecodeError):
-            raise BadBus(f"{path}.caCertSecret: is no PEM certificate") from None
-    if body.get("insecureSkipVerify"):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+) -> tuple[ssl.SSLContext | None, str]:
+    """What to connect with, and a digest of what it is made of."""
+    digest = hashlib.sha256()
+
+    async def read(selector: Mapping[str, Any], where: str) -> bytes:
+        value = await secrets.value(namespace, selector, where)
+        digest.update(b"%d:%b" % (len(value), value))
+        return value
+
+    try:
+        # As in the reference a block without anything asks for TLS by the machine's authorities.
+        config, _ = decode.decode({"enabled": True, **body}, TLSConfig)
+        return await client_tls.context(read, config, path), digest.hexdigest()
+    except SourceError as error:
+        raise BadBus(str(error)) from None
+    except CrdError as error:
+        raise BadBus(f"{path}.{error}") from None
 
 
-def _limits(text: Any, path: str) -> StreamLimits:
+def _limits(text: Any, path: str, *, replicas: bool = False) -> StreamLimits:
+    """`replicas`: the server is a cluster perhaps; the managed one is a single server."""
     path = f"{path}.streamConfig"
     try:
         config = yaml.safe_load(text or "") or {}
@@ -140,7 +156,7 @@ def _limits(text: Any, path: str) -> StreamLimits:
             max_bytes=_size(known.get("maxbytes", -1), f"{path}.maxBytes"),
             max_age=_seconds(known.get("maxage", "168h"), f"{path}.maxAge"),
             duplicates=_seconds(known.get("duplicates", "300s"), f"{path}.duplicates"),
-            replicas=1,
+            replicas=max(1, int(known.get("replicas") or 1)) if replicas else 1,
         )
     except (TypeError, ValueError) as error:
         if isinstance(error, BadBus):

@@ -27,6 +27,7 @@ from kube.service import Service
 
 BusKey = tuple[str, str]
 _RETRY = 2.0
+_LOOK = 5.0
 
 
 class BusConnector(Protocol):
@@ -130,7 +131,8 @@ class Buses(Service):
             await bus.close()
 
     async def _keep(self, key: BusKey, entry: _Entry) -> None:
-        """Connect, again and again until it works; then the client reconnects by itself."""
+        """Connect, again and again until it works; then the client reconnects by itself. New
+        certificates make a new connection."""
         while True:
             try:
                 wanted = await plan(self._secrets, key[0], entry.obj.get("spec") or {})
@@ -151,8 +153,20 @@ class Buses(Service):
                 note = Condition("Configured", True, "JetStream", wanted.note)
                 await self._report(entry, note, ready=True)
                 await self._tell(key)
-                return
+                await self._while_it_holds(key, entry, wanted)
+                continue
             await asyncio.sleep(_RETRY)
+
+    async def _while_it_holds(self, key: BusKey, entry: _Entry, made: BusPlan) -> None:
+        """Until the certificates in the Secrets are others; the login is read at each connect."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if not made.certificates:
+                continue
+            with contextlib.suppress(BadBus, MissingValue, KubeError):  # then the old ones count
+                found = await plan(self._secrets, key[0], entry.obj.get("spec") or {})
+                if found.certificates != made.certificates:
+                    return
 
     async def _report(
         self, entry: _Entry, configured: Condition, *, why: str = "", ready: bool = False
