@@ -21,7 +21,7 @@ import structlog
 from events.bus import jetstream_wire as wire
 from events.bus.contract import BusError, BusUnavailable, Message, MessageTooLarge, Receipt
 from events.bus.nats_frames import Frame
-from events.bus.nats_link import NatsLink
+from events.bus.nats_link import LinkDown, NatsLink, Outcome
 
 _BATCH_MESSAGES = 200
 _BATCH_BYTES = 4 << 20
@@ -58,6 +58,7 @@ class Publisher:
         self._sweep: asyncio.TimerHandle | None = None
         self._costs = Costs()
         self._away = False
+        self._writing = False  # something is on its way to the server
         self._log = structlog.get_logger("events.bus.publish")
         self._house = house
         self._fresh = (0, 0)  # messages and bytes since housekeeping was set
@@ -74,11 +75,15 @@ class Publisher:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            while self._queue:
+            while self._queue and not self._writing:
                 batch = self._take()
                 self._room.set()
                 self._count(batch)
-                await self._write(batch)
+                self._writing = True
+                try:
+                    await self._write(batch)
+                finally:
+                    self._writing = False
 
     def _enqueue(self, message: Message, patience: float) -> asyncio.Future[Receipt]:
         loop = asyncio.get_running_loop()
@@ -86,12 +91,44 @@ class Publisher:
         pending = _Pending(
             wire.Wire(message.subject, message.data, headers), loop.time() + patience
         )
-        self._queue.append(pending)
         self._open.append(pending)
-        self._arrived.set()
+        if not self._queue and not self._writing and not self._away:
+            self._writing = self._at_once(pending)
+        else:
+            self._queue.append(pending)
+            self._arrived.set()
         if self._sweep is None:
             self._sweep = loop.call_at(pending.deadline, self._expire)
         return pending.done
+
+    def _at_once(self, pending: _Pending) -> bool:
+        """Send the one that nobody waits beside, here and now; whether it is on its way."""
+        message = pending.message
+        began = asyncio.get_running_loop().time()
+
+        def answered(outcome: Outcome) -> None:
+            self._writing = False
+            if isinstance(outcome, Frame):
+                self._costs.alone(1, asyncio.get_running_loop().time() - began)
+                self._acknowledged(pending, outcome)
+            else:
+                self._queue.appendleft(pending)  # `run` tries again, and says so
+            if self._queue:
+                self._arrived.set()
+
+        try:
+            self._link.ask(
+                message.subject, message.data, message.headers, self._attempt_timeout, answered
+            )
+        except MessageTooLarge as error:
+            _fail(pending, error)
+        except LinkDown:
+            self._queue.append(pending)
+            self._arrived.set()
+        else:
+            self._count([pending])
+            return True
+        return False
 
     async def _when_there_is_room(self, message: Message) -> Receipt:
         loop = asyncio.get_running_loop()
@@ -200,10 +237,12 @@ class Publisher:
         return bool(answers)
 
     def _answered(self, pending: _Pending, answer: asyncio.Future[Frame]) -> None:
-        if answer.cancelled() or answer.exception() is not None:
-            return
+        if not answer.cancelled() and answer.exception() is None:
+            self._acknowledged(pending, answer.result())
+
+    def _acknowledged(self, pending: _Pending, answer: Frame) -> None:
         try:
-            ack = wire.ack_of(answer.result())
+            ack = wire.ack_of(answer)
         except BusError as error:
             _fail(pending, error)
             return

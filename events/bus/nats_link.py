@@ -27,12 +27,22 @@ from kube.service import Service
 
 _CONNECT_SECONDS = 5.0
 _PING_SECONDS = 10.0
+_SWEEP_SECONDS = 0.25
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _NO_RESPONDERS = "503"
 
 
 class LinkDown(ConnectionError):
     """There is no connection right now, or nobody listens: the message may be sent again."""
+
+
+Outcome = Frame | Exception
+"""The answer to a request, or LinkDown, or TimeoutError."""
+
+
+class _Asked(NamedTuple):
+    deadline: float
+    answered: Callable[[Outcome], None]
 
 
 class Login(NamedTuple):
@@ -56,7 +66,8 @@ class NatsLink(Service):
         self._later: list[bytes] = []
         self._inbox = f"_INBOX.{uuid.uuid4().hex}"
         self._numbers = itertools.count(1)
-        self._requests: dict[str, asyncio.Future[Frame]] = {}
+        self._requests: dict[str, _Asked] = {}
+        self._sweeping = False
         self._handlers: dict[int, tuple[str, Callable[[Frame], None]]] = {
             0: (f"{self._inbox}.*", self._answered)
         }
@@ -107,19 +118,42 @@ class NatsLink(Service):
         timeout: float,
         before: bytes = b"",
     ) -> asyncio.Future[Frame]:
-        """Send one message behind the frames `before`; the answer, within `timeout` seconds.
+        """As `ask`; the answer is a future, which raises LinkDown or TimeoutError."""
+        answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
 
-        Raises LinkDown, MessageTooLarge at once or later, TimeoutError later.
+        def answered(outcome: Outcome) -> None:
+            if answer.done():
+                return
+            if isinstance(outcome, Frame):
+                answer.set_result(outcome)
+            else:
+                answer.set_exception(outcome)
+
+        self.ask(subject, data, headers, timeout, answered, before)
+        return answer
+
+    def ask(
+        self,
+        subject: str,
+        data: bytes,
+        headers: Mapping[str, str],
+        timeout: float,
+        answered: Callable[[Outcome], None],
+        before: bytes = b"",
+    ) -> None:
+        """Send one message behind the frames `before`. `answered` is called with the answer where
+        it arrives, or with what became of it, some time after `timeout` seconds at the latest.
+
+        Raises LinkDown, MessageTooLarge.
         """
         number = str(next(self._numbers))
         frame = self.frame(subject, data, headers, f"{self._inbox}.{number}")
         self.write(before + frame if before else frame)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Frame] = loop.create_future()
-        self._requests[number] = answer
-        timer = loop.call_later(timeout, self._expire, number)
-        answer.add_done_callback(lambda _: timer.cancel())
-        return answer
+        self._requests[number] = _Asked(loop.time() + timeout, answered)
+        if not self._sweeping:
+            self._sweeping = True
+            loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     def subscribe(self, subject: str, handler: Callable[[Frame], None]) -> int:
         """Hand what arrives at `subject` to `handler`, also after reconnects."""
@@ -217,9 +251,8 @@ class NatsLink(Service):
         if transport is not None:
             transport.close()
         waiting, self._requests = self._requests, {}
-        for answer in waiting.values():
-            if not answer.done():
-                answer.set_exception(LinkDown("the connection was lost"))
+        for asked in waiting.values():
+            asked.answered(LinkDown("the connection was lost"))
 
     def _deliver(self, number: int, frame: Frame) -> None:
         known = self._handlers.get(number)
@@ -227,18 +260,23 @@ class NatsLink(Service):
             known[1](frame)
 
     def _answered(self, frame: Frame) -> None:
-        answer = self._requests.pop(frame.subject.rpartition(".")[2], None)
-        if answer is None or answer.done():
+        asked = self._requests.pop(frame.subject.rpartition(".")[2], None)
+        if asked is None:
             return
         if not frame.data and status(frame) == _NO_RESPONDERS:
-            answer.set_exception(LinkDown("nobody answers there"))
+            asked.answered(LinkDown("nobody answers there"))
         else:
-            answer.set_result(frame)
+            asked.answered(frame)
 
-    def _expire(self, number: str) -> None:
-        answer = self._requests.pop(number, None)
-        if answer is not None and not answer.done():
-            answer.set_exception(TimeoutError("no answer in time"))
+    def _sweep(self) -> None:
+        """Give up what is over its time; come again while something waits."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for number in [n for n, asked in self._requests.items() if asked.deadline <= now]:
+            self._requests.pop(number).answered(TimeoutError("no answer in time"))
+        self._sweeping = bool(self._requests)
+        if self._sweeping:
+            loop.call_later(_SWEEP_SECONDS, self._sweep)
 
 
 class _Server(NamedTuple):

@@ -1,21 +1,34 @@
-"""Reading the ledger: events with what became of them, dead letters, and the books.
+"""Reading the ledger: stored events with what became of them, firings, and dead letters.
 
-Reads only; safe from any process. Callers: the CLI and the server.
+Reads only; safe from any process. An event's bytes are kept only as long as the caller does, so
+that a full bus can be walked through. Callers: the CLI, `auditing`, the demo.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from events import cloudevent, trace
 from events.bus import subjects
-from events.bus.contract import EVERYTHING, Bus, Range
+from events.bus.contract import EVERYTHING, Bus, Delivered, Range
 from events.cloudevent import BadEvent, CloudEvent
 from events.ledger import commands, records
-from events.ledger.records import Firing, Outcome, State
-from events.sensors.compiled import Sensor
+from events.ledger.records import Firing, Outcome
+
+SHORTEST = 8  # characters that the beginning of an id must have
+_AT_ONCE = 16  # events whose outcomes are looked up side by side
+
+
+class Ambiguous(Exception):
+    """Several events begin as the one that was asked for. `ids`: some of them."""
+
+    def __init__(self, ids: list[str]) -> None:
+        super().__init__(", ".join(ids))
+        self.ids = ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +53,46 @@ class EventEntry:
 async def entries(bus: Bus, stretch: Range = EVERYTHING) -> AsyncIterator[EventEntry]:
     """The stored events of a stretch, in order, each with its outcomes."""
     known = await _outcomes(bus, "out.>")
+    async for found in stored(bus, stretch):
+        yield replace(found, outcomes=tuple(known.get(found.id, ())))
+
+
+async def stored(bus: Bus, stretch: Range = EVERYTHING) -> AsyncIterator[EventEntry]:
+    """As `entries`, without the outcomes: costs what the stretch holds."""
     async for delivered in bus.replay(stretch):
-        if commands.is_command(delivered.message.subject):
-            continue
-        _, source, name = delivered.message.subject.split(".")
-        try:
-            event = cloudevent.decode(delivered.message.data)
-        except BadEvent:
-            event = None
-        identity = event.id if event else delivered.message.id
-        yield EventEntry(
-            delivered.sequence,
-            delivered.stored_at,
-            identity,
-            subjects.name(source),
-            subjects.name(name),
-            event,
-            tuple(known.get(identity, ())),
-            delivered.message.headers.get(trace.TRACEPARENT, ""),
-        )
+        if not commands.is_command(delivered.message.subject):
+            yield _entry(delivered)
+
+
+async def with_outcomes(bus: Bus, found: Iterable[EventEntry]) -> list[EventEntry]:
+    """A few events with their outcomes, looked up one by one."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(each: EventEntry) -> EventEntry:
+        async with gate:
+            known = await _outcomes(bus, f"out.{subjects.token(each.id)}.>")
+        return replace(each, outcomes=tuple(known.get(each.id, ())))
+
+    return list(await asyncio.gather(*map(one, found)))
 
 
 async def entry(bus: Bus, event_id: str) -> EventEntry | None:
-    """One event by its id (or a unique beginning of it, eight characters or more)."""
-    found = None
-    stretch = EVERYTHING
-    for outcomes in (await _outcomes(bus, f"out.{subjects.token(event_id)}.>")).values():
-        stretch = Range(outcomes[0].sequence, outcomes[0].sequence)
-    async for candidate in entries(bus, stretch):
-        if candidate.id == event_id:
-            return candidate
-        if len(event_id) >= 8 and candidate.id.startswith(event_id):
-            if found is not None:
-                return None
-            found = candidate
+    """One event by its id, or the beginning of one (`SHORTEST` characters or more).
+
+    Raises Ambiguous.
+    """
+    found = await _stored(bus, event_id)
+    return None if found is None else (await with_outcomes(bus, [found]))[0]
+
+
+async def of_firing(bus: Bus, unit: Outcome) -> dict[str, EventEntry | None]:
+    """The events of the firing that `unit` belongs to, by dependency; None: no longer stored."""
+    pattern = records.unit_pattern(unit.sensor_uid, unit.trigger)
+    found: dict[str, EventEntry | None] = {}
+    for identity, outcomes in (await _outcomes(bus, pattern)).items():
+        for outcome in outcomes:
+            if outcome.firing == unit.firing:
+                found[outcome.dependency] = await _at(bus, outcome.sequence, identity)
     return found
 
 
@@ -91,99 +110,58 @@ async def pending(bus: Bus) -> list[Firing]:
     return sorted(found, key=lambda firing: firing.created)
 
 
+def _entry(delivered: Delivered) -> EventEntry:
+    _, source, name = delivered.message.subject.split(".")
+    try:
+        event = cloudevent.decode(delivered.message.data)
+    except BadEvent:
+        event = None
+    return EventEntry(
+        delivered.sequence,
+        delivered.stored_at,
+        event.id if event else delivered.message.id or str(delivered.sequence),
+        subjects.name(source),
+        subjects.name(name),
+        event,
+        (),
+        delivered.message.headers.get(trace.TRACEPARENT, ""),
+    )
+
+
+async def _stored(bus: Bus, event_id: str) -> EventEntry | None:
+    """The event without its outcomes. Those say where it is, for most: only then all are read."""
+    known = await _outcomes(bus, f"out.{subjects.token(event_id)}.>")
+    for sequence in {o.sequence for outcomes in known.values() for o in outcomes if o.sequence}:
+        if (found := await _at(bus, sequence, event_id)) is not None:
+            return found
+    begin: dict[str, EventEntry] = {}
+    async for candidate in stored(bus):
+        if candidate.id == event_id:
+            return candidate
+        if len(event_id) >= SHORTEST and candidate.id.startswith(event_id) and len(begin) < 5:
+            begin.setdefault(candidate.id, candidate)
+    if len(begin) > 1:
+        raise Ambiguous(list(begin))
+    return next(iter(begin.values()), None)
+
+
+async def _at(bus: Bus, sequence: int, event_id: str) -> EventEntry | None:
+    async for candidate in stored(bus, Range(sequence, sequence)):
+        if candidate.id == event_id:
+            return candidate
+    return None
+
+
 async def _outcomes(bus: Bus, pattern: str) -> dict[str, list[Outcome]]:
+    """Outcomes by event, each with the Sensor's uid."""
     found: dict[str, list[Outcome]] = {}
     async for key, value in bus.table(records.TABLE).scan(pattern):
-        identity = subjects.name(key.split(".")[1])
-        if key.endswith(".=") and key.count(".") == 2:
-            found.setdefault(identity, []).extend(records.decode_filtered(value))
+        _, event, *unit = key.split(".")
+        of_event = found.setdefault(subjects.name(event), [])
+        if len(unit) == 1:
+            of_event.extend(records.decode_filtered(value))
             continue
-        found.setdefault(identity, []).append(records.decode_outcome(value))
+        outcome = records.decode_outcome(value)
+        msgspec.structs.force_setattr(outcome, "sensor_uid", subjects.name(unit[0]))
+        of_event.append(outcome)
     return found
-
-
-@dataclass(slots=True)
-class Books:
-    """The books of one bus. One unit is (event, sensor, dependency, trigger).
-
-    `unaccounted` lists what should have an outcome and has none: empty, or something was lost.
-    """
-
-    received: int = 0
-    by_state: Counter[State] = field(default_factory=Counter)
-    by_dependency: dict[tuple[str, str], Counter[State]] = field(default_factory=dict)
-    unaccounted: list[str] = field(default_factory=list)
-
-    @property
-    def balanced(self) -> bool:
-        """received = fired + filtered + pending + dead, and every pending one is held."""
-        return not self.unaccounted and self.received == sum(self.by_state.values())
-
-    def count(self, sensor: str, dependency: str, state: State) -> None:
-        """Enter one unit."""
-        self.received += 1
-        self.by_state[state] += 1
-        self.by_dependency.setdefault((sensor, dependency), Counter())[state] += 1
-
-
-async def audit(bus: Bus, sensors: Iterable[Sensor]) -> Books:
-    """Balance the stored events against the outcomes, for the given Sensors.
-
-    Events stored before a Sensor existed do not concern it. An event the sensors have not
-    answered yet is pending on the bus; behind that position each unit must have its record, and
-    each pending record its waiting event or firing.
-    """
-    books = Books()
-    floor = await bus.floor(records.DURABLE)
-    held = await _held(bus)
-    interested: dict[tuple[str, str], list[tuple[Sensor, str]]] = {}
-    for sensor in sensors:
-        for dependency in sensor.dependencies.values():
-            place = (dependency.source, dependency.event)
-            interested.setdefault(place, []).append((sensor, dependency.name))
-    async for found in entries(bus):
-        for sensor, name in interested.get((found.source, found.name), ()):
-            if found.stored_at >= sensor.created:
-                _enter(books, found, (sensor, name), floor, held)
-    return books
-
-
-async def _held(bus: Bus) -> set[str]:
-    table = bus.table(records.TABLE)
-    found = {key async for key, _ in table.scan("join.>")}
-    return found | {key async for key, _ in table.scan("fire.*")}
-
-
-def _enter(
-    books: Books,
-    found: EventEntry,
-    place: tuple[Sensor, str],
-    floor: int,
-    held: set[str],
-) -> None:
-    sensor, dependency = place
-    units = {
-        o.trigger: o
-        for o in found.outcomes
-        if o.sensor == sensor.name and o.dependency == dependency
-    }
-    if "" in units:
-        books.count(sensor.name, dependency, State.FILTERED)
-        return
-    for trigger in sensor.triggers.values():
-        if dependency not in trigger.names:
-            continue
-        unit = units.get(trigger.name)
-        what = f"event {found.id} at {sensor.name}/{dependency}/{trigger.name}"
-        if unit is None:
-            if found.sequence > floor:
-                books.count(sensor.name, dependency, State.PENDING)
-            else:
-                books.unaccounted.append(f"{what}: no outcome")
-            continue
-        join = records.join_key(sensor.uid, trigger.name, dependency)
-        waits = unit.state is State.PENDING and found.sequence <= floor
-        if waits and f"fire.{unit.firing}" not in held and join not in held:
-            books.unaccounted.append(f"{what}: pending, and nothing holds it")
-            continue
-        books.count(sensor.name, dependency, unit.state)

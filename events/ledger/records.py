@@ -47,7 +47,10 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One unit's state. `effect` names what was made, `reason` says why it was not."""
+    """One unit's state. `effect` names what was made, `reason` says why it was not.
+
+    `sensor_uid` stands in the key and is filled in by who reads it there.
+    """
 
     state: State
     namespace: str
@@ -63,6 +66,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     event_name: str = ""
     sequence: int = 0
     traceparent: str = ""
+    sensor_uid: str = ""
 
 
 class Firing(msgspec.Struct, omit_defaults=True):
@@ -97,6 +101,11 @@ def out_key(event_id: str, sensor_uid: str, dependency: str, trigger: str) -> st
     """The key of one unit."""
     t = subjects.token
     return f"out.{t(event_id)}.{t(sensor_uid)}.{t(dependency)}.{t(trigger)}"
+
+
+def unit_pattern(sensor_uid: str, trigger: str) -> str:
+    """The keys of all units of one trigger."""
+    return f"out.*.{subjects.token(sensor_uid)}.*.{subjects.token(trigger)}"
 
 
 def filtered_key(event_id: str) -> str:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.table import Table
 
-from events.ledger.reading import Books, EventEntry
+from events.ledger.auditing import Books
+from events.ledger.reading import EventEntry
 from events.ledger.records import Firing, Outcome, State
-from events.sensors.compiled import Sensor
 from headrace.cli import printing, times
-from headrace.insight.events import filters
-from headrace.insight.events.comparing import Change, Difference
-from headrace.insight.events.simulating import Parameter, Simulation, WouldFire
 
 ID = 12  # characters of an id in a table; enough for `get`
 LONGEST = 120
@@ -45,15 +41,28 @@ def table(found: list[EventEntry], output: str | None) -> None:
         printing.console().print(rows)
 
 
-def line(found: EventEntry) -> None:
+def _whole(body: dict[str, Any], output: str) -> None:
+    """With its data, which is the sender's: its numbers and texts may be of any size and kind."""
+    if output == "json":
+        text = json.dumps(body, indent=2, ensure_ascii=False)
+        click.echo(text.encode("utf-8", "backslashreplace").decode())
+    else:
+        printing.echo_object(body, output)
+
+
+def line(found: EventEntry, output: str | None) -> None:
     """One event of a tail."""
-    click.echo(f"{stamp(found.stored_at)}  {found.id}  {found.source}/{found.name}")
+    if output:
+        click.echo(json.dumps(plain(found), ensure_ascii=False))
+        return
+    known = f"  {_summary(found)}" if found.outcomes else ""
+    click.echo(f"{stamp(found.stored_at)}  {found.id}  {found.source}/{found.name}{known}")
 
 
 def one(found: EventEntry, output: str | None) -> None:
     """Everything about an event."""
     if output:
-        printing.echo_object(plain(found, whole=True), output)
+        _whole(plain(found, whole=True), output)
         return
     facts = [
         ("ID", found.id),
@@ -66,76 +75,16 @@ def one(found: EventEntry, output: str | None) -> None:
     for label, value in facts:
         click.echo(f"{label + ':':<12}{value}")
     for outcome in found.outcomes:
-        click.echo(f"  {_outcome(outcome)}")
+        click.echo(f"  {stamp(outcome.at)}  {outcome_line(outcome)}")
     if found.event is not None:
         click.echo(f"{'Data:':<12}{_data(found)}")
 
 
-def explained(sensor: Sensor, found: EventEntry) -> None:
-    """What a Sensor makes of an event: each filter, each parameter, and what was recorded."""
-    simulation = Simulation(sensor)
-    verdicts = list(simulation.verdicts(found))
-    if not verdicts:
-        return
-    click.echo(f"Sensor {sensor.name}")
-    for verdict in verdicts:
-        dependency = sensor.dependencies[verdict.dependency]
-        said = "passes" if verdict.arrived is not None else f"is left out: {verdict.why}"
-        click.echo(f"  dependency {verdict.dependency}: the event {said}")
-        for look in filters.looks(dependency, found.event) if found.event else ():
-            mark = "yes" if look.passed else "no "
-            click.echo(f"    {mark} {look.group}: wants {look.wants}; saw {look.saw}")
-    fires = {firing.trigger: firing for firing in simulation.take(found)}
-    passed = {v.dependency for v in verdicts if v.arrived is not None}
-    for trigger in sensor.triggers.values():
-        if not passed & trigger.names:
-            continue
-        firing = fires.get(trigger.name)
-        if firing is None:
-            missing = ", ".join(sorted(trigger.names - passed))
-            click.echo(f"  trigger {trigger.name}: waits for {missing or 'its condition'}")
-            continue
-        click.echo(f"  trigger {trigger.name} ({firing.kind}): would fire")
-        would(firing)
-    for outcome in found.outcomes:
-        if outcome.sensor == sensor.name:
-            click.echo(f"  recorded: {_outcome(outcome)}")
-
-
-def would(firing: WouldFire) -> None:
-    """The parameters of a firing."""
-    for parameter in firing.parameters:
-        click.echo(f"    {_parameter(parameter)}")
-    if firing.problem and not any(p.problem for p in firing.parameters):
-        click.echo(f"    fails: {firing.problem}")
-
-
-def differences(found: list[Difference]) -> None:
-    """What a changed Sensor does otherwise."""
-    for text in difference_lines(found):
-        click.echo(text)
-
-
-def difference_lines(found: list[Difference]) -> Iterator[str]:
-    """A line for each change and each value in it, and one that sums up."""
-    for each in found:
-        if each.change is Change.SAME:
-            continue
-        ids = ", ".join(identity[:ID] for identity in each.ids)
-        yield f"{each.trigger} for {ids}: {each.change}"
-        for dest, before, after in each.values():
-            if each.change is Change.OTHER:
-                yield f"    {dest}: {_short(before)} -> {_short(after)}"
-            else:
-                yield f"    {dest} = {_short(before if after is None else after)}"
-        if each.after is not None and each.after.problem:
-            yield f"    fails: {each.after.problem}"
-    counts = {change: sum(each.change is change for each in found) for change in Change}
-    yield "; ".join(f"{counts[change]} {change}" for change in Change)
-
-
-def dead_letters(found: list[Firing]) -> None:
+def dead_letters(found: list[Firing], output: str | None) -> None:
     """Firings that were given up."""
+    if output:
+        printing.echo_object([_plain_dead(each) for each in found], output)
+        return
     for each in found:
         ids = ", ".join(sorted({arrived.id for arrived in each.events.values()}))
         click.echo(
@@ -144,6 +93,18 @@ def dead_letters(found: list[Firing]) -> None:
         )
     if not found:
         click.echo("no dead letters")
+
+
+def _plain_dead(found: Firing) -> dict[str, Any]:
+    return {
+        "firing": found.key,
+        "sensor": found.sensor,
+        "trigger": found.trigger,
+        "attempts": found.attempts,
+        "reason": found.reason,
+        "events": {name: arrived.id for name, arrived in found.events.items()},
+        "created": stamp(found.created),
+    }
 
 
 def books(found: Books, output: str | None) -> None:
@@ -155,6 +116,14 @@ def books(found: Books, output: str | None) -> None:
             **states,
             "balanced": found.balanced,
             "unaccounted": found.unaccounted,
+            "dependencies": [
+                {
+                    "sensor": sensor,
+                    "dependency": dependency,
+                    **{state.value: counts.get(state, 0) for state in State},
+                }
+                for (sensor, dependency), counts in sorted(found.by_dependency.items())
+            ],
         }
         printing.echo_object(body, output)
         return
@@ -177,7 +146,7 @@ def plain(found: EventEntry, *, whole: bool = False) -> dict[str, Any]:
         "event": found.name,
         "sequence": found.sequence,
         "traceId": found.trace_id,
-        "outcomes": [_plain_outcome(outcome) for outcome in found.outcomes],
+        "outcomes": [plain_outcome(outcome) for outcome in found.outcomes],
     }
     if whole and found.event is not None:
         body["context"] = found.event.context()
@@ -193,7 +162,8 @@ def stamp(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _plain_outcome(outcome: Outcome) -> dict[str, Any]:
+def plain_outcome(outcome: Outcome) -> dict[str, Any]:
+    """One unit as a JSON object."""
     body = {
         "sensor": outcome.sensor,
         "dependency": outcome.dependency,
@@ -215,27 +185,25 @@ def _summary(found: EventEntry) -> str:
     return ", ".join(f"{n} {state}" if n > 1 else state for state, n in counts.items()) or "-"
 
 
-def _outcome(outcome: Outcome) -> str:
-    where = "/".join(p for p in (outcome.sensor, outcome.dependency, outcome.trigger) if p)
+def outcome_line(outcome: Outcome, sensor: str = "") -> str:
+    """One unit: where, what became of it, and of which firing. `sensor`: where it names none."""
+    places = (outcome.sensor or sensor, outcome.dependency, outcome.trigger)
+    where = "/".join(place for place in places if place)
     what = outcome.effect or outcome.reason
     firing = f" (firing {outcome.firing}, attempts {outcome.attempts})" if outcome.firing else ""
     return f"{where}: {outcome.state.value}{': ' + what if what else ''}{firing}"
 
 
-def _parameter(parameter: Parameter) -> str:
-    if parameter.problem:
-        return f"{parameter.place} {parameter.dest}: fails: {parameter.problem}"
-    return f"{parameter.place} {parameter.dest} = {_short(parameter.value)}"
-
-
-def _short(value: str | None) -> str:
-    text = "(nothing)" if value is None else value
+def short(value: str | None) -> str:
+    """A value on one line, cut when it is long."""
+    text = "(nothing)" if value is None else value.replace("\n", "\\n")
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
 def _data(found: EventEntry) -> str:
     assert found.event is not None
     try:
-        return json.dumps(json.loads(found.event.data), indent=2, ensure_ascii=False)
+        text = json.dumps(json.loads(found.event.data), indent=2, ensure_ascii=False)
     except ValueError:
         return found.event.data.decode("utf-8", "replace")
+    return text.encode("utf-8", "backslashreplace").decode()  # JSON may hold half a character

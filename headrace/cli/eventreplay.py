@@ -1,140 +1,162 @@
-"""`headrace events replay`, `headrace test-event`: Sensors tried on events, without firing."""
+"""`headrace events replay`: stored events put to a changed Sensor; fired only on request."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
-import time
-import uuid
-from pathlib import Path
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import click
 
-from events import cloudevent
-from events.cloudevent import CloudEvent
-from events.ledger import reading, records
-from events.ledger.reading import EventEntry
-from events.ledger.records import Firing
+from crds.errors import CrdError
+from events.bus.contract import Bus
+from events.ledger import reading
+from events.ledger.records import State
 from events.secrets import Secrets
-from events.sensors import firings
-from events.sensors.compiled import Sensor, compile_sensor
-from events.triggers.contract import TriggerFailed, TriggerServices
-from headrace.cli import eventprinting, manifests
+from events.sensors.compiled import Sensor
+from events.triggers.contract import TriggerServices
+from headrace import logs
+from headrace.cli import eventexplaining, manifests, printing
 from headrace.cli.connection import Connection, Target, asynchronous, target_options
-from headrace.cli.events import bus_of, bus_options, chooser, events, span_options, stretch
-from headrace.insight.events import comparing, simulating
-from headrace.insight.events.comparing import Change, Difference
+from headrace.cli.eventchoosing import (
+    bus_of,
+    bus_options,
+    by_outcome,
+    chooser,
+    span_options,
+    stretch,
+)
+from headrace.cli.events import events
+from headrace.insight.events import comparing, firing_again, loading
+from headrace.insight.events.comparing import Comparison
+from headrace.insight.events.loading import Loaded
+from headrace.insight.events.simulating import Simulation
 from kube import resources
 from kube.clock import SystemClock
 from kube.egress import Egress, EgressSettings
-from kube.errors import KubeError, NotFound
+from kube.errors import NotFound
 
 
 @events.command("replay")
 @click.option("--sensor", "file", required=True, help="File with the changed Sensor.")
 @click.option("--fire", is_flag=True, help="Fire for real what fires now or otherwise.")
+@click.option("-o", "--output", type=click.Choice(["json", "yaml"]))
 @span_options
 @bus_options
 @target_options
 @asynchronous
-async def replay(target: Target, file: str, fire: bool, **options: Any) -> None:
-    """Put stored events to a changed Sensor, and say what would be different."""
-    options["sensor_name"] = ""
-    chosen = chooser(options)
-    async with bus_of(target, options) as (connection, bus):
-        changed = _of_file(file)
-        present = await _stored(connection, changed.name)
-        found = [e async for e in reading.entries(bus, stretch(options)) if chosen(e)]
-        before = simulating.simulate(present, found) if present is not None else []
-        compared = comparing.compare(before, simulating.simulate(changed, found))
-        eventprinting.differences(compared)
+async def replay(target: Target, file: str, fire: bool, output: str | None, **options: Any) -> None:
+    """Put stored events to a changed Sensor, and say what would be different.
+
+    The Sensor of that name in the cluster is what it is compared with. Triggers are not asked:
+    nothing is fired without --fire.
+    """
+    body = sensor_in(file)
+    changed = checked(body, file)
+    target = _of_namespace(target, changed.sensor, file)
+    async with bus_of(target, options, changed.sensor.bus) as (connection, bus):
+        present = await stored_sensor(connection, changed.sensor.name)
+        if present is None:
+            where = f'"{changed.sensor.name}" in namespace "{connection.namespace}"'
+            click.echo(f"there is no Sensor {where} yet: compared with nothing", err=True)
+        found = Comparison(keep=fire)
+        await _compare(bus, options, (present.sensor if present else None, changed.sensor), found)
+        _show(found, output)
+        if present is not None:
+            for trigger in comparing.other_templates(present.sensor, changed.sensor):
+                why = "its template, policy or retries are different too: those are not compared"
+                click.echo(f"{trigger}: {why}", err=True)
         if fire:
-            await _fire(connection, changed, compared)
+            await _fire(connection, changed.sensor, found)
 
 
-@click.command("test-event")
-@click.argument("sensor")
-@click.option("-f", "--file", "payload", required=True, help="The event's data; - for stdin.")
-@click.option("--dependency", help="The dependency it is for; the only one, if not given.")
-@target_options
-@asynchronous
-async def test_event(target: Target, sensor: str, payload: str, dependency: str | None) -> None:
-    """Say what a Sensor (a name, or a file) would do with an event. Nothing is stored or fired."""
-    if sensor == "-" or await asyncio.to_thread(Path(sensor).is_file):
-        compiled = _of_file(sensor)
-    else:
-        async with target.connect() as connection:
-            stored = await _stored(connection, sensor)
-        if stored is None:
-            raise click.ClickException(f'there is no Sensor "{sensor}"')
-        compiled = stored
-    for problem in (*compiled.dependency_problems, *compiled.problems):
-        click.echo(f"Warning: {problem}", err=True)
-    eventprinting.explained(compiled, _entry(compiled, dependency, payload))
+async def _compare(
+    bus: Bus, options: dict[str, Any], sensors: tuple[Sensor | None, Sensor], found: Comparison
+) -> None:
+    """Put the events one by one to both Sensors: (present, changed)."""
+    options["sensor_name"] = ""
+    chosen, bounds = chooser(options), stretch(options)
+    present, changed = sensors
+    before, after = Simulation(present) if present else None, Simulation(changed)
+    read = reading.entries if by_outcome(options) else reading.stored
+    async for entry in read(bus, bounds):
+        if chosen(entry):
+            found.add(before.take(entry) if before else (), after.take(entry))
 
 
-def _entry(sensor: Sensor, dependency: str | None, payload: str) -> EventEntry:
-    names = list(sensor.dependencies)
-    name = dependency or (names[0] if len(names) == 1 else "")
-    if name not in sensor.dependencies:
-        raise click.UsageError(f"--dependency: one of {', '.join(names)}")
-    wanted = sensor.dependencies[name]
-    data = sys.stdin.buffer.read() if payload == "-" else Path(payload).read_bytes()
-    now = time.time()
-    identity = uuid.uuid4().hex
-    event = CloudEvent(
-        id=identity,
-        source=wanted.source,
-        type="test",
-        subject=wanted.event,
-        time=cloudevent.timestamp(now),
-        data=data,
-    )
-    return EventEntry(1, now, identity, wanted.source, wanted.event, event, (), "")
+def _show(found: Comparison, output: str | None) -> None:
+    if output:
+        printing.echo_object(eventexplaining.plain_comparison(found), output)
+        return
+    for text in eventexplaining.difference_lines(found):
+        click.echo(text)
 
 
-def _of_file(file: str) -> Sensor:
+def sensor_in(file: str) -> dict[str, Any]:
+    """The one Sensor of a file. Raises ClickException."""
     found = [m.body for m in manifests.read((file,)) if m.body.get("kind") == "Sensor"]
     if len(found) != 1:
         raise click.ClickException(f"{file}: one Sensor is needed, {len(found)} were found")
-    return compile_sensor(found[0])
+    return found[0]
 
 
-async def _stored(connection: Connection, name: str) -> Sensor | None:
+def checked(body: dict[str, Any], where: str) -> Loaded:
+    """A Sensor made ready, what cannot work of it said on stderr. Raises ClickException."""
+    try:
+        loaded = loading.load(body, strict=True)
+    except CrdError as error:
+        raise click.ClickException(f"{where}: {error}") from error
+    for problem in loaded.problems:
+        click.echo(f"Warning: {problem}", err=True)
+    return loaded
+
+
+async def stored_sensor(connection: Connection, name: str) -> Loaded | None:
+    """The Sensor of that name in the cluster. Raises ClickException."""
     try:
         found = await connection.cluster.get(resources.SENSORS, connection.namespace, name)
+        return loading.load(found)
     except NotFound:
         return None
-    return compile_sensor(found)
+    except CrdError as error:
+        raise click.ClickException(f"Sensor {name}: {error}") from error
 
 
-async def _fire(connection: Connection, sensor: Sensor, found: list[Difference]) -> None:
+def _of_namespace(target: Target, sensor: Sensor, file: str) -> Target:
+    """The target in the namespace that the file names."""
+    written = sensor.namespace
+    if written and target.namespace and written != target.namespace:
+        why = f'{file}: the Sensor is of namespace "{written}", not "{target.namespace}"'
+        raise click.ClickException(why)
+    return Target(target.kubeconfig, target.context, target.namespace or written or None)
+
+
+async def _fire(connection: Connection, sensor: Sensor, found: Comparison) -> None:
     """Carry out what is new or different, under firing keys that were never used before."""
-    clock = SystemClock()
-    cluster = connection.cluster
-    services = TriggerServices(cluster, Secrets(cluster, clock), clock, Egress(EgressSettings()))
-    run, failed = uuid.uuid4().hex, False
-    for each in found:
-        firing = each.after
-        if firing is None or each.change is Change.SAME or firing.problem:
-            continue
-        key = records.firing_key(firing.key[1], f"replay {run}", firing.trigger, 0)
-        work = Firing(
-            key=key,
-            namespace=connection.namespace,
-            sensor=sensor.name,
-            sensor_uid=sensor.uid,
-            trigger=firing.trigger,
-            generation=sensor.generation,
-            events=dict(firing.events),
-            created=clock.now(),
-        )
-        try:
-            effect = await firings.carry_out(services, work, sensor.triggers[firing.trigger].spec)
-            click.echo(f"fired {firing.trigger}: {effect}")
-        except (TriggerFailed, KubeError, ValueError) as error:
-            failed = True
-            click.echo(f"{firing.trigger} failed: {error}", err=True)
+    logs.configure(None, "info")  # a log trigger's effect is what it logs
+    logging.getLogger("events.firings").setLevel(logging.CRITICAL)  # told here
+    failed = False
+    async with _services(connection) as services:
+        again = firing_again.Again(services, sensor)
+        for work in firing_again.work(sensor, connection.namespace, found.differences()):
+            outcome = await again.fire(work)
+            if outcome.state is State.FIRED:
+                click.echo(f"fired {work.trigger}: {outcome.effect} (firing {work.key})")
+            else:
+                failed = True
+                tried = f"attempts {outcome.attempts}"
+                click.echo(f"{work.trigger} failed ({tried}): {outcome.reason}", err=True)
     if failed:
         raise click.exceptions.Exit(1)
+
+
+@asynccontextmanager
+async def _services(connection: Connection) -> AsyncIterator[TriggerServices]:
+    clock, cluster = SystemClock(), connection.cluster
+    services = TriggerServices(cluster, Secrets(cluster, clock), clock, Egress(EgressSettings()))
+    await services.clients.start()
+    try:
+        yield services
+    finally:
+        await services.clients.stop()

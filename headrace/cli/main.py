@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cron": ("cron", "cron"),
     "sync": ("sync", "sync"),
     "events": ("eventreplay", "events"),
-    "test-event": ("eventreplay", "test_event"),
+    "test-event": ("eventtest", "test_event"),
     "lineage": ("lineage", "lineage"),
     "delete": ("delete", "delete"),
     "lint": ("lint", "lint"),

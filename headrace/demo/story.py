@@ -15,7 +15,7 @@ from rich.live import Live
 
 from events.ledger import reading
 from events.sensors.compiled import compile_sensor
-from headrace.cli import apply, eventprinting, manifests, printing, summary
+from headrace.cli import apply, eventexplaining, manifests, printing, summary
 from headrace.cli.connection import Connection
 from headrace.cli.discovery import Discovery
 from headrace.demo import delivery
@@ -84,7 +84,7 @@ class Story:
             found = [entry async for entry in reading.entries(bus)]
         before = simulating.simulate(compile_sensor(stored), found)
         after = simulating.simulate(compile_sensor(changed), found)
-        for line in eventprinting.difference_lines(comparing.compare(before, after)):
+        for line in eventexplaining.difference_lines(comparing.compare(before, after)):
             self._console.print(f"  {line}", soft_wrap=True)
         self._console.print("\n  nothing was fired; see headrace events replay --help")
 

@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 
 from events.bus import jetstream, subjects
-from events.ledger import reading
+from events.ledger import auditing, reading
 from events.sensors.compiled import compile_sensor
 from headrace.local import instance
 from kube import resources
@@ -166,14 +166,14 @@ class LocalCluster:
         async with self.bus() as bus:
             return [entry async for entry in reading.entries(bus)]
 
-    async def books(self, within: float = 30.0) -> reading.Books:
+    async def books(self, within: float = 30.0) -> auditing.Books:
         """The books, once every stored event has been answered; seconds."""
         async with self.bus() as bus, self.api() as cluster, asyncio.timeout(within):
             while True:
                 while await bus.floor("sensors") < await bus.last():
                     await asyncio.sleep(0.05)
                 sensors = (await cluster.list(resources.SENSORS, "default")).items
-                books = await reading.audit(bus, [compile_sensor(s) for s in sensors])
+                books = await auditing.audit(bus, [compile_sensor(s) for s in sensors])
                 if books.balanced:
                     return books
                 await asyncio.sleep(0.05)

@@ -17,7 +17,7 @@ from events.bus.contract import Delivered, Message
 from events.cloudevent import CloudEvent
 from events.ledger.reading import EventEntry
 from events.ledger.records import Arrived
-from events.sensors import firings, parameters
+from events.sensors import carrying, parameters
 from events.sensors.arrival import Arrival
 from events.sensors.compiled import Dependency, Sensor, Trigger
 from events.sensors.joins import Joins
@@ -33,14 +33,16 @@ class Parameter:
     dest: str
     value: str | None
     problem: str = ""
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WouldFire:
-    """A trigger would fire for these events, by dependency."""
+    """A trigger would fire for these events (`ids`), by dependency."""
 
     trigger: str
     kind: str
+    ids: tuple[str, ...]
     events: Mapping[str, Arrived]
     parameters: tuple[Parameter, ...]
     problem: str = ""
@@ -48,7 +50,7 @@ class WouldFire:
     @property
     def key(self) -> tuple[str, tuple[str, ...]]:
         """What it is the firing of: trigger and event ids."""
-        return self.trigger, tuple(sorted({arrived.id for arrived in self.events.values()}))
+        return self.trigger, self.ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,12 @@ class Simulation:
         return complete
 
     def _reset(self, trigger: Trigger, moment: float) -> None:
-        waiting = self.joins.waiting.get((self.sensor.uid, trigger.name), {})
+        waiting = self.joins.waiting.get((self.sensor.uid, trigger.name))
+        if not waiting:
+            return
         for schedule in trigger.resets:
-            since = schedule.previous(datetime.fromtimestamp(moment, UTC))
+            # The next whole second: `previous` is earlier than what it is given.
+            since = schedule.previous(datetime.fromtimestamp(int(moment) + 1, UTC))
             if since is not None:
                 for name in [n for n, a in waiting.items() if a.stored_at < since.timestamp()]:
                     del waiting[name]
@@ -119,13 +124,14 @@ def simulate(sensor: Sensor, entries: Iterable[EventEntry]) -> list[WouldFire]:
 def would_fire(trigger: Trigger, events: Mapping[str, Arrived]) -> WouldFire:
     """The firing of a trigger for these events, its parameters resolved."""
     found = {name: cloudevent.decode(bytes(arrived.event)) for name, arrived in events.items()}
+    ids = tuple(sorted({arrived.id for arrived in events.values()}))
     try:
-        template, kind = firings.applied_template(trigger.spec, found)
+        template, kind = carrying.applied_template(trigger.spec, found)
     except (ParameterError, LangError, CrdError) as error:
-        return WouldFire(trigger.name, trigger.kind, events, (), str(error))
+        return WouldFire(trigger.name, trigger.kind, ids, events, (), str(error))
     resolved = tuple(_parameters(trigger.spec, template[kind], found))
     problem = next((each.problem for each in resolved if each.problem), "")
-    return WouldFire(trigger.name, kind, events, resolved, problem)
+    return WouldFire(trigger.name, kind, ids, events, resolved, problem)
 
 
 def _parameters(
@@ -137,15 +143,16 @@ def _parameters(
         ("payload", body.get("payload")),
     ):
         for each in listed or ():
-            dest = str(each.get("dest") or "")
+            dest, operation = str(each.get("dest") or ""), str(each.get("operation") or "")
             try:
                 value = parameters.resolve(each.get("src") or {}, events)
             except (ParameterError, LangError) as error:
-                yield Parameter(place, dest, None, str(error))
+                yield Parameter(place, dest, None, str(error), operation)
                 continue
             if value is not None:
                 raw = bool((each.get("src") or {}).get("useRawData"))
-                yield Parameter(place, dest, value.raw if raw else value.text)
+                shown = value.raw if raw and not value.is_text else value.text
+                yield Parameter(place, dest, shown, operation=operation)
 
 
 def delivered(entry: EventEntry) -> Delivered:
