@@ -97,6 +97,11 @@ class Buses(Service):
         """Whether there is such an EventBus object, connected or not."""
         return (namespace, name or "default") in self._entries
 
+    def keeps(self, namespace: str, name: str) -> float:
+        """Seconds for which the bus keeps consumed events, 0 for no limit; 0 without a bus."""
+        entry = self._entries.get((namespace, name or "default"))
+        return entry.plan.limits.max_age if entry is not None and entry.plan is not None else 0.0
+
     @staticmethod
     def prefix(namespace: str, name: str) -> str:
         """Subject prefix (and stream name) of the bus."""
@@ -143,7 +148,7 @@ class Buses(Service):
                 bus = await self._connector.connect(wanted, self.prefix(*key))
                 # The sensors' position exists before anybody can publish: nothing slips by.
                 await (await bus.subscribe(records.DURABLE)).close()
-                entry.bus = bus
+                entry.bus, entry.plan = bus, wanted
             except (BadBus, MissingValue) as error:
                 await self._report(entry, Condition("Configured", False, "InvalidSpec", str(error)))
             except (BusError, KubeError, TimeoutError) as error:

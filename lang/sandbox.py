@@ -11,6 +11,7 @@ Callers: `jq`, `lua`; from an event loop they are called in a thread.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -28,6 +29,7 @@ _HEADER = struct.Struct(">I")
 _START_TIME = 20.0  # seconds; a cold start loads Python and the library
 
 
+@functools.cache
 def available(module: str) -> bool:
     """Whether the library of a language is installed."""
     return importlib.util.find_spec(module) is not None

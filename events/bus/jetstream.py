@@ -21,7 +21,7 @@ from nats.js import JetStreamContext
 from nats.js import api as js_api
 from nats.js.errors import NotFoundError
 
-from events.bus import jetstream_pull, jetstream_read
+from events.bus import jetstream_read
 from events.bus import jetstream_wire as wire
 from events.bus.contract import (
     EVERYTHING,
@@ -33,12 +33,12 @@ from events.bus.contract import (
     Receipt,
 )
 from events.bus.jetstream_publish import Publisher
+from events.bus.jetstream_subscription import JetStreamSubscription, StreamAccess
 from events.bus.jetstream_table import JetStreamTable
-from events.bus.nats_link import LinkDown, Login, NatsLink
+from events.bus.nats_link import Login, NatsLink
 from events.nats_client import StrictClient
 from kube.service import Service, answered
 
-_WINDOW = 256
 _MIN_SERVER = (2, 12)
 
 
@@ -145,7 +145,11 @@ class JetStreamBus(Service):
 
     async def subscribe(self, durable: str, subjects: Sequence[str] = ()) -> JetStreamSubscription:
         """See `Bus.subscribe`."""
-        subscription = JetStreamSubscription(self, durable, tuple(subjects))
+        access = StreamAccess(self._context, self._link, self.stream, self._reconnected)
+        subscription = JetStreamSubscription(
+            access, durable, tuple(subjects), self._timing.ack_wait
+        )
+        subscription.on_close = lambda: self._subscriptions.discard(subscription)
         await subscription.open()
         self._subscriptions.add(subscription)
         return subscription
@@ -306,7 +310,7 @@ class JetStreamBus(Service):
             self._publisher.housekeeping.clear()
             try:
                 await self._purge()
-            except (*wire.TRANSIENT, nats.errors.Error) as error:
+            except (*wire.TRANSIENT, nats.errors.Error, BusUnavailable) as error:
                 self.log.warning("purge_retry", error=type(error).__name__)
 
     async def _purge(self) -> None:
@@ -335,86 +339,6 @@ class JetStreamBus(Service):
         async for found in self.replay(Range(since=since)):
             return found.sequence
         return default
-
-
-class JetStreamSubscription:
-    """`Subscription` as a durable pull consumer."""
-
-    def __init__(self, bus: JetStreamBus, durable: str, subjects: tuple[str, ...]) -> None:
-        self._bus = bus
-        self._durable = durable
-        self._subjects = subjects
-        self._pull: jetstream_pull.Pull | None = None
-        self._newest = 0
-
-    async def open(self) -> None:
-        """Make or find the consumer and begin receiving."""
-        bus = self._bus
-        config = js_api.ConsumerConfig(
-            durable_name=self._durable,
-            deliver_policy=js_api.DeliverPolicy.NEW,
-            ack_policy=js_api.AckPolicy.EXPLICIT,
-            ack_wait=bus._timing.ack_wait,
-            max_ack_pending=4 * _WINDOW,
-            filter_subjects=list(self._subjects) or None,
-        )
-        await bus._reconnected()
-        if self._newest:  # it was deleted under us: go on where we were, not at what is new
-            config.deliver_policy = js_api.DeliverPolicy.BY_START_SEQUENCE
-            config.opt_start_seq = self._newest
-        try:
-            try:
-                known = await answered(bus._context.consumer_info(bus.stream, self._durable))
-                config.deliver_policy = known.config.deliver_policy
-                config.opt_start_seq = known.config.opt_start_seq
-            except NotFoundError:
-                pass
-            await answered(bus._context.add_consumer(bus.stream, config))
-        except (*wire.TRANSIENT, nats.errors.Error) as error:
-            raise wire.from_foreign(error) from error
-        if self._pull is not None:
-            self._pull.close()
-        self._pull = jetstream_pull.Pull(bus._link, bus.stream, self._durable, _WINDOW)
-        self._pull.open()
-
-    def renew(self) -> None:
-        """Ask again after a reconnect."""
-        if self._pull is not None:
-            self._pull.renew()
-
-    async def next(self) -> Delivered:
-        """See `Subscription.next`."""
-        while True:
-            found = await self._pull.next() if self._pull is not None else None
-            if found is not None:
-                self._newest = max(self._newest, found.sequence)
-                return found
-            try:
-                await self.open()
-            except BusUnavailable:
-                await asyncio.sleep(0.2)
-
-    def ack(self, delivered: Delivered) -> None:
-        """See `Subscription.ack`."""
-        self._answer(delivered, b"+ACK")
-
-    def nak(self, delivered: Delivered, delay: float) -> None:
-        """See `Subscription.nak`."""
-        self._answer(delivered, b'-NAK {"delay": %d}' % max(0, int(delay * 1e9)))
-
-    def progress(self, delivered: Delivered) -> None:
-        """See `Subscription.progress`."""
-        self._answer(delivered, b"+WPI")
-
-    async def close(self) -> None:
-        """See `Subscription.close`."""
-        self._bus._subscriptions.discard(self)
-        if self._pull is not None:
-            self._pull.close()
-
-    def _answer(self, delivered: Delivered, body: bytes) -> None:
-        with contextlib.suppress(LinkDown):  # a lost answer only causes a redelivery
-            self._bus._link.publish(delivered.reply, body)
 
 
 def _shown(url: str) -> str:

@@ -18,7 +18,9 @@ from kube.resources import SENSORS
 from kube.service import Service, end
 
 _RESTART = 1.0
-_KEEP = 7 * 24 * 3600.0
+_DAY = 24 * 3600.0
+_KEEP, _AFTERWARDS, _KEEP_WITHOUT_LIMIT = 7 * _DAY, _DAY, 400 * _DAY
+"""How long outcomes are kept: a week at least, and longer than the events they are of."""
 
 
 class SensorController(Service):
@@ -111,8 +113,10 @@ class SensorController(Service):
             if bus is None:
                 return
             name = f"{key[0]}.{key[1]}"
+            kept = self._buses.keeps(*key)
+            ttl = max(_KEEP, kept + _AFTERWARDS) if kept else _KEEP_WITHOUT_LIMIT
             dispatcher = Dispatcher(
-                bus, self._services, name, ttl=_KEEP, on_rounds=self._rounds_changed
+                bus, self._services, name, ttl=ttl, on_rounds=self._rounds_changed
             )
             for sensor in self._sensors.values():
                 if (sensor.namespace, sensor.bus) == key:

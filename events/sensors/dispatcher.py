@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from events import cloudevent
@@ -19,9 +19,10 @@ from events.bus.contract import Bus, BusError, Delivered, Subscription, Table
 from events.cloudevent import BadEvent, CloudEvent
 from events.ledger import commands, records
 from events.ledger.counting import Counting
-from events.ledger.records import Arrived, Firing, Outcome, State
+from events.ledger.records import Firing, Outcome, State
 from events.sensors.arrival import Arrival
-from events.sensors.compiled import Dependency, Sensor, Trigger
+from events.sensors.compiled import Dependency, Sensor
+from events.sensors.deciding import Deciding, Decision
 from events.sensors.firings import Firings
 from events.sensors.joins import Joins
 from events.sensors.rounds import Failure
@@ -40,19 +41,6 @@ class _Ticket:
 
     delivered: Delivered
     left: int = 0
-
-
-@dataclass(slots=True)
-class _Decision:
-    """What deciding one event came to: records to write, firings to start."""
-
-    changes: dict[str, bytes | None] = field(default_factory=dict)
-    ended: dict[str, bytes] = field(default_factory=dict)
-    filtered: list[Outcome] = field(default_factory=list)
-    direct: list[Firing] = field(default_factory=list)
-    written: list[Firing] = field(default_factory=list)
-    superseded: list[str] = field(default_factory=list)  # names of Sensors
-    units: int = 0  # of the books
 
 
 class Dispatcher(Service):
@@ -77,6 +65,7 @@ class Dispatcher(Service):
         self._counting = Counting(name.replace(".", "/", 1), self._held)
         self._firings = Firings(self._table, services, self._find, self._counting, ttl)
         self._firings.rounds.on_change = on_rounds
+        self._deciding = Deciding(self._joins, self._firings, services.clock)
         self._sensors: dict[tuple[str, str], Sensor] = {}
         self._waiting = Waiting(self._joins, self._table, self._sensors, services.clock, ttl)
         self._waiting.settled = self._counting.settled
@@ -125,6 +114,7 @@ class Dispatcher(Service):
         key = (sensor.namespace, sensor.name)
         self._unindex(key)
         self._sensors[key] = sensor
+        self._waiting.names[sensor.uid] = key
         self._firings.rounds.edited(sensor)
         for dependency in sensor.dependencies.values():
             place = (sensor.namespace, dependency.source, dependency.event)
@@ -227,8 +217,8 @@ class Dispatcher(Service):
 
     async def _decide(
         self, event: CloudEvent, delivered: Delivered, known: frozenset[str]
-    ) -> _Decision:
-        decision = _Decision()
+    ) -> Decision:
+        decision = Decision()
         namespace = self._namespace(delivered)
         place = (namespace, event.source, event.subject)
         arrival = Arrival(event, delivered, known)
@@ -239,119 +229,18 @@ class Dispatcher(Service):
             if sensor is None:
                 continue  # gone while its scripts ran
             for dependency in dependencies:
-                self._decide_one(decision, sensor, dependency, arrival)
+                self._deciding.decide(decision, sensor, dependency, arrival)
         return decision
 
     def _namespace(self, delivered: Delivered) -> str:
         # A bus belongs to one namespace: the first part of its stream's name.
         return delivered.message.subject.partition(".")[0].partition("_")[0]
 
-    def _decide_one(
-        self,
-        decision: _Decision,
-        sensor: Sensor,
-        dependency: Dependency,
-        arrival: Arrival,
-    ) -> None:
-        event, delivered = arrival.event, arrival.delivered
-        arrived, why = arrival.at(dependency)
-        if arrived is None:
-            decision.units += 1
-            decision.filtered.append(
-                Outcome(
-                    State.FILTERED,
-                    sensor.namespace,
-                    sensor.name,
-                    dependency.name,
-                    self._services.clock.now(),
-                    reason=why,
-                    sequence=delivered.sequence,
-                )
-            )
-            return
-        for trigger in sensor.triggers.values():
-            if dependency.name not in trigger.names:
-                continue
-            if (
-                records.out_key(event.id, sensor.uid, dependency.name, trigger.name)
-                in arrival.known
-            ):
-                continue
-            if trigger.joins:
-                self._join(decision, sensor, trigger, (dependency.name, arrived))
-            elif trigger.condition.eval({dependency.name}):
-                firing = self._firing(sensor, trigger, {dependency.name: arrived})
-                if not self._firings.runs(firing.key):
-                    decision.units += 1
-                    decision.direct.append(firing)
-
-    def _join(
-        self,
-        decision: _Decision,
-        sensor: Sensor,
-        trigger: Trigger,
-        arrival: tuple[str, Arrived],
-    ) -> None:
-        dependency, arrived = arrival
-        if self._joins.holds(sensor, trigger, dependency, arrived.id):
-            return
-        complete, superseded = self._joins.arrive(sensor, trigger, dependency, arrived)
-        decision.units += 1
-        if superseded is not None:
-            decision.superseded.append(sensor.name)
-            why = f"superseded by event {arrived.id}"
-            key = records.out_key(superseded.id, sensor.uid, dependency, trigger.name)
-            decision.ended[key] = self._ended(sensor, trigger, dependency, superseded, why)
-        if complete is None:
-            key = records.join_key(sensor.uid, trigger.name, dependency)
-            decision.changes[key] = records.encode(arrived)
-            waiting = self._firing(sensor, trigger, {dependency: arrived})
-            waiting.key = ""
-            decision.changes |= self._firings.outcomes(
-                waiting, State.PENDING, reason="waits for other events"
-            )
-            return
-        firing = self._firing(sensor, trigger, complete)
-        for name in complete:
-            decision.changes[records.join_key(sensor.uid, trigger.name, name)] = None
-        decision.changes[f"fire.{firing.key}"] = records.encode(firing)
-        decision.changes |= self._firings.outcomes(firing, State.PENDING)
-        decision.written.append(firing)
-
-    def _firing(self, sensor: Sensor, trigger: Trigger, events: dict[str, Arrived]) -> Firing:
-        ids = {arrived.id for arrived in events.values()}
-        return Firing(
-            key=records.firing_key(ids, sensor.uid, trigger.name, sensor.generation),
-            namespace=sensor.namespace,
-            sensor=sensor.name,
-            sensor_uid=sensor.uid,
-            trigger=trigger.name,
-            generation=sensor.generation,
-            events=dict(events),
-            created=self._services.clock.now(),
-        )
-
-    def _ended(
-        self, sensor: Sensor, trigger: Trigger, dependency: str, arrived: Arrived, why: str
-    ) -> bytes:
-        return records.encode(
-            Outcome(
-                State.FILTERED,
-                sensor.namespace,
-                sensor.name,
-                dependency,
-                self._services.clock.now(),
-                trigger=trigger.name,
-                reason=why,
-                sequence=arrived.sequence,
-            )
-        )
-
-    async def _write(self, ticket: _Ticket, decision: _Decision) -> None:
+    async def _write(self, ticket: _Ticket, decision: Decision) -> None:
         await self._table.commit(decision.changes, decision.ended, ttl=self._ttl)
         crashpoints.reached("sensor.recorded")
-        left_out = [outcome.sensor for outcome in decision.filtered]
-        self._counting.settled(State.FILTERED, *left_out, *decision.superseded)
+        filtered = [outcome.sensor for outcome in decision.filtered]
+        self._counting.settled(State.FILTERED, *filtered, *decision.left_out)
         for firing in decision.written:
             self._start(self._firings.run(firing, persisted=True), "firing")
         self._settled(ticket)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from events.bus.contract import Table
 from events.ledger import records
@@ -34,6 +34,8 @@ class Waiting:
     clock: Clock
     ttl: float
     settled: Callable[..., None] = _uncounted
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Namespace and name by uid, also of Sensors that are gone and whose orphans still wait."""
     resets_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def drop_orphans(self) -> None:
@@ -46,6 +48,8 @@ class Waiting:
             gone = [name for name in waiting if name not in names]
             if gone:
                 await self._forget(join, gone, "the sensor no longer waits for it")
+        for uid in [uid for uid in self.names if uid not in by_uid]:
+            del self.names[uid]
 
     async def reset_conditions(self) -> None:
         """Clear half-arrived conditions at the times their triggers name, missed ones too."""
@@ -57,7 +61,9 @@ class Waiting:
             for sensor in list(self.sensors.values()):
                 for trigger in sensor.triggers.values():
                     for schedule in trigger.resets:
-                        await self._reset(sensor, trigger, schedule.previous(now))
+                        # `previous` is earlier than what it is given: the tick of now counts.
+                        since = schedule.previous(now + timedelta(seconds=1))
+                        await self._reset(sensor, trigger, since)
                         if (following := schedule.next(now)) is not None:
                             upcoming.append(following)
             wait = min((u.timestamp() for u in upcoming), default=clock.now() + 3600.0)
@@ -80,8 +86,7 @@ class Waiting:
 
     async def _forget(self, join: JoinId, left: list[str], why: str) -> None:
         waiting = self.joins.waiting.get(join, {})
-        sensor = next((s for s in self.sensors.values() if s.uid == join[0]), None)
-        place = (sensor.namespace, sensor.name) if sensor is not None else ("", "")
+        place = self.names.get(join[0], ("", ""))
         changes: dict[str, bytes | None] = {}
         ended: dict[str, bytes] = {}
         for name in left:

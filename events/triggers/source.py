@@ -112,5 +112,3 @@ async def _download(context: FiringContext, value: Mapping[str, Any]) -> bytes:
         raise TriggerFailed("source.url.path: is larger than 512 KiB", permanent=True) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise TriggerFailed(f"source.url.path: {str(error) or type(error).__name__}") from None
-
-
