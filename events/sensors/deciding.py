@@ -24,7 +24,7 @@ class Decision:
     changes: dict[str, bytes | None] = field(default_factory=dict)
     ended: dict[str, bytes] = field(default_factory=dict)
     filtered: list[Outcome] = field(default_factory=list)
-    direct: list[Firing] = field(default_factory=list)
+    direct: dict[str, Firing] = field(default_factory=dict)  # by key
     written: list[Firing] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # a Sensor's name for each unit that ended
     units: int = 0  # of the books
@@ -86,9 +86,8 @@ class Deciding:
         dependency, arrived = arrival
         firing = self._firing(sensor, trigger, {dependency: arrived})
         decision.units += 1
-        same = any(each.key == firing.key for each in decision.direct)
-        if not same and not self.firings.runs(firing.key):
-            decision.direct.append(firing)
+        if firing.key not in decision.direct and not self.firings.runs(firing.key):
+            decision.direct[firing.key] = firing
             return
         decision.left_out.append(sensor.name)
         why = "the trigger has fired with this event by another dependency"

@@ -182,7 +182,7 @@ class Dispatcher(Service):
         writes = bool(decision.changes or decision.ended)
         if writes:
             self._start(self._write(ticket, decision), "write")
-        for firing in decision.direct:
+        for firing in decision.direct.values():
             self._start(self._firings.run(firing, lambda: self._settled(ticket)), "firing")
         if not writes:
             self._settled(ticket)
