@@ -20,6 +20,7 @@ from events.sources.controller import SourceController
 from events.sources.http_gateway import GatewaySettings, HttpGateway
 from events.triggers.clients import ClientPool
 from events.triggers.contract import TriggerServices
+from events.triggers.open_files import OpenFiles
 from kube.clock import Clock
 from kube.cluster import Cluster, Object, WatchEvent
 from kube.egress import Egress, EgressSettings
@@ -37,6 +38,7 @@ class EventsSettings:
     namespace: str | None = None
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     egress: EgressSettings = field(default_factory=EgressSettings)
+    files: OpenFiles = field(default_factory=OpenFiles)
 
 
 class EventsRuntime(Service):
@@ -64,7 +66,12 @@ class EventsRuntime(Service):
             cluster,
             self.buses,
             TriggerServices(
-                cluster, self.secrets, clock, Egress(settings.egress), self.trigger_clients
+                cluster,
+                self.secrets,
+                clock,
+                Egress(settings.egress),
+                self.trigger_clients,
+                settings.files,
             ),
         )
 

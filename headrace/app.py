@@ -26,6 +26,7 @@ from engine.runtime.limit_database import LimitDatabase
 from events.bus import jetstream
 from events.buses import ManagedJetStream
 from events.runtime import EventsRuntime, EventsSettings
+from events.triggers.open_files import OpenFiles
 from headrace import logs
 from headrace.local.apiserver.server import ApiServer
 from headrace.local.apiserver.server import Settings as ApiSettings
@@ -45,7 +46,9 @@ DEFAULT_PORT = 6445
 @dataclass(frozen=True, slots=True)
 class Options:
     """What `headrace up` was asked for. `port` None: the default one, 0: any free one.
-    `egress_allow`: the only places that requests on behalf of users may go to; empty for all."""
+    `egress_allow`: the only places that requests on behalf of users may go to; empty for all.
+    `trigger_files`: folders whose files may be trigger objects, but for our own and the kernel's.
+    """
 
     data_dir: Path
     port: int | None = None
@@ -53,6 +56,7 @@ class Options:
     nats_server: Path | None = None
     log_level: str = "info"
     egress_allow: tuple[Rule, ...] = ()
+    trigger_files: tuple[Path, ...] = (Path("/"),)
 
 
 class Application(Service):
@@ -105,7 +109,9 @@ class Application(Service):
                 api.cluster,
                 ManagedJetStream(_connection(nats)),
                 clock,
-                EventsSettings(egress=egress),
+                EventsSettings(
+                    egress=egress, files=_open_files(options.trigger_files, options.data_dir)
+                ),
             )
             cron = CronRuntime(api.cluster, clock)
             for part in (kubelet, engine, cron, events):
@@ -152,6 +158,11 @@ def _metrics() -> bytes:
 def _connection(nats: NatsServer) -> jetstream.Connection:
     credentials = jetstream.Credentials(user=lambda: nats.user, password=lambda: nats.password)
     return jetstream.Connection(nats.url, credentials)
+
+
+def _open_files(folders: tuple[Path, ...], own: Path) -> OpenFiles:
+    """Whoever may write a Sensor here is who runs us; our own files stay ours all the same."""
+    return OpenFiles(folders, (own, *map(Path, ("/proc", "/sys", "/dev"))))
 
 
 def _ports(*urls: str) -> frozenset[int]:

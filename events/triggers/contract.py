@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from events.secrets import Secrets
 from events.sensors.parameters import Events
 from events.triggers.clients import ClientPool
+from events.triggers.open_files import OpenFiles
 from kube.clock import Clock
 from kube.cluster import Cluster
 from kube.discovery import Discovery
@@ -36,6 +37,7 @@ class TriggerServices:
     clock: Clock
     egress: Egress
     clients: ClientPool = field(default_factory=ClientPool)
+    files: OpenFiles = field(default_factory=OpenFiles)
     discovery: Discovery = field(init=False)
 
     def __post_init__(self) -> None:

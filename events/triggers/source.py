@@ -72,7 +72,7 @@ async def _content(context: FiringContext, field: str, value: Any) -> bytes:
                 context.namespace, value, "source.configmap", config_map=True
             )
         case "file":
-            return await source_file.fetch(value, _MAX_BYTES)
+            return await source_file.fetch(context.services.files, value, _MAX_BYTES)
         case "git":
             return await source_git.fetch(context, value, _MAX_BYTES)
         case _:

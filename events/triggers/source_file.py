@@ -1,8 +1,8 @@
 """A trigger's object kept in a file of the machine that headrace runs on.
 
 One process serves the Sensors of every namespace, so what a Sensor's author may read of its
-files is the operator's word: the folders in `HEADRACE_TRIGGER_FILES`, and nothing without it.
-Links lead nowhere but into these folders, and only regular files are read: a pipe would never end.
+files is the operator's word (`OpenFiles`). Links lead nowhere but into the open folders, and only
+regular files are read: a pipe would never end.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from events.triggers.contract import TriggerFailed
+from events.triggers.open_files import OpenFiles
 
-FOLDERS = "HEADRACE_TRIGGER_FILES"
 _PATH = "source.file.path"
 
 
@@ -28,23 +28,18 @@ def fault(spec: Mapping[str, Any]) -> str | None:
     return None
 
 
-async def fetch(spec: Mapping[str, Any], cap: int) -> bytes:
+async def fetch(files: OpenFiles, spec: Mapping[str, Any], cap: int) -> bytes:
     """The file, at most `cap` bytes. Raises TriggerFailed."""
     problem = fault(spec)
     if problem is not None:
         raise TriggerFailed(problem, permanent=True)
-    return await asyncio.to_thread(_read, str(spec["path"]), _folders(), cap)
+    return await asyncio.to_thread(_read, str(spec["path"]), files, cap)
 
 
-def _folders() -> list[Path]:
-    given = os.environ.get(FOLDERS, "").split(os.pathsep)
-    return [Path(each) for each in given if each.startswith("/")]
-
-
-def _read(path: str, folders: list[Path], cap: int) -> bytes:
+def _read(path: str, files: OpenFiles, cap: int) -> bytes:
     try:
         found = Path(path).resolve(strict=True)
-        if not any(found.is_relative_to(folder.resolve()) for folder in folders):
+        if not files.holds(found):
             raise _closed(path)
         # The resolved path holds no link; one that is put there meanwhile is not followed.
         handle = os.open(found, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -54,7 +49,7 @@ def _read(path: str, folders: list[Path], cap: int) -> bytes:
         with os.fdopen(handle, "rb") as file:
             raw = file.read(cap + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
-        if not any(Path(os.path.normpath(path)).is_relative_to(folder) for folder in folders):
+        if not files.holds(Path(os.path.normpath(path))):
             raise _closed(path) from None  # nor does anybody learn what is not there
         raise TriggerFailed(f"{_PATH}: {path}: {error.strerror}") from None
     except (OSError, RuntimeError) as error:
@@ -66,5 +61,5 @@ def _read(path: str, folders: list[Path], cap: int) -> bytes:
 
 
 def _closed(path: str) -> TriggerFailed:
-    what = f"{_PATH}: {path} is in no folder of {FOLDERS}, the setting that opens folders"
+    what = f"{_PATH}: {path} is in no folder that is open to triggers (--trigger-files)"
     return TriggerFailed(what, permanent=True)

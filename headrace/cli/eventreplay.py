@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +18,7 @@ from events.ledger.records import State
 from events.secrets import Secrets
 from events.sensors.compiled import Sensor
 from events.triggers.contract import TriggerServices
+from events.triggers.open_files import OpenFiles
 from headrace import logs
 from headrace.cli import eventexplaining, manifests, printing
 from headrace.cli.connection import Connection, Target, asynchronous, target_options
@@ -32,10 +35,11 @@ from headrace.insight.events import comparing, firing_again, loading
 from headrace.insight.events.comparing import Comparison
 from headrace.insight.events.loading import Loaded
 from headrace.insight.events.simulating import Simulation
-from kube import resources
+from kube import egress_rules, resources
 from kube.clock import SystemClock
 from kube.egress import Egress, EgressSettings
 from kube.errors import NotFound
+from kube.http import HttpCluster
 
 
 @events.command("replay")
@@ -151,10 +155,23 @@ async def _fire(connection: Connection, sensor: Sensor, found: Comparison) -> No
         raise click.exceptions.Exit(1)
 
 
+_FILES = OpenFiles((Path("/"),), tuple(map(Path, ("/proc", "/sys", "/dev"))))
+"""Who types the command reads as himself."""
+
+
+def _egress(cluster: HttpCluster) -> EgressSettings:
+    """The policy of a running headrace, as far as it can be told from here."""
+    own = cluster.url("/api").port
+    allow = egress_rules.parse(os.environ.get("HEADRACE_EGRESS_ALLOW", "").split())
+    return EgressSettings(lambda: frozenset({own} if own else ()), allow)
+
+
 @asynccontextmanager
 async def _services(connection: Connection) -> AsyncIterator[TriggerServices]:
     clock, cluster = SystemClock(), connection.cluster
-    services = TriggerServices(cluster, Secrets(cluster, clock), clock, Egress(EgressSettings()))
+    services = TriggerServices(
+        cluster, Secrets(cluster, clock), clock, Egress(_egress(cluster)), files=_FILES
+    )
     await services.clients.start()
     try:
         yield services

@@ -32,14 +32,22 @@ PATIENCE = 60.0  # seconds that a detached start may take
     metavar="HOST|NETWORK[:PORT]",
     help="Where triggers and url sources may connect to, and nowhere else; may be repeated.",
 )
+@click.option(
+    "--trigger-files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    envvar="HEADRACE_TRIGGER_FILES",
+    help="Folder that triggers may read objects from, instead of all; may be repeated.",
+)
 @click.option("--detach", is_flag=True, help="Return when it is ready and leave it running.")
 @click.option("--log-level", default="info", show_default=True)
-def up(
+def up(  # noqa: PLR0913 - its options
     data_dir: Path | None,
     port: int | None,
     runtime: str,
     nats_server: Path | None,
     egress_allow: tuple[str, ...],
+    trigger_files: tuple[Path, ...],
     detach: bool,
     log_level: str,
 ) -> None:
@@ -56,7 +64,13 @@ def up(
     from headrace import app
 
     options = app.Options(
-        folder, port, runtime, nats_server, log_level=log_level, egress_allow=allowed
+        folder,
+        port,
+        runtime,
+        nats_server,
+        log_level=log_level,
+        egress_allow=allowed,
+        trigger_files=tuple(each.absolute() for each in trigger_files) or (Path("/"),),
     )
     with instance.locked(folder):
         asyncio.run(_serve(options))

@@ -10,6 +10,7 @@ from events.cloudevent import CloudEvent
 from events.secrets import Secrets
 from events.triggers import registry
 from events.triggers.contract import FiringContext, TriggerServices
+from events.triggers.open_files import OpenFiles
 from kube.clock import SystemClock
 from kube.cluster import Cluster
 from kube.egress import Egress, EgressSettings
@@ -39,10 +40,13 @@ def context(
     egress: EgressSettings | None = None,
     events: Mapping[str, CloudEvent] | None = None,
     cluster: Cluster | None = None,
+    files: OpenFiles | None = None,
 ) -> FiringContext:
     clock = SystemClock()
     cluster = cluster or cast("Cluster", SecretsOnly(secrets or {}))
-    services = TriggerServices(cluster, Secrets(cluster, clock), clock, Egress(egress))
+    services = TriggerServices(
+        cluster, Secrets(cluster, clock), clock, Egress(egress), files=files or OpenFiles()
+    )
     given = {"push": event()} if events is None else events
     return FiringContext(KEY, "argo", "ci", "t", given, TRACE, policy or {}, services)
 

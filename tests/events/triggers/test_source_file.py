@@ -7,38 +7,46 @@ from pathlib import Path
 
 import pytest
 
-from events.triggers import source, source_file
+from events.triggers import source
 from events.triggers.contract import TriggerFailed
+from events.triggers.open_files import OpenFiles
 from tests.events.triggers import firing
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path) -> Path:
     opened = tmp_path / "open"
-    opened.mkdir()
+    (opened / "closed").mkdir(parents=True)
     (opened / "a.yaml").write_text("kind: Pod\n")
+    (opened / "closed/own.yaml").write_text("kind: Config\n")
     (tmp_path / "secret.yaml").write_text("kind: Config\n")
-    monkeypatch.setenv(source_file.FOLDERS, f"{tmp_path}/none{os.pathsep}{opened}")
     return opened
 
 
-async def read(path: Path | str) -> object:
-    return await source.fetch(firing.context(), {"file": {"path": str(path)}})
+async def read(path: Path | str, *folders: Path, closed: Path | None = None) -> object:
+    files = OpenFiles(folders, (closed,) if closed else ())
+    return await source.fetch(firing.context(files=files), {"file": {"path": str(path)}})
 
 
 async def test_a_file_of_an_open_folder_is_read(folder: Path) -> None:
-    assert await read(folder / "a.yaml") == {"kind": "Pod"}
+    none = folder / "none"
+    assert await read(folder / "a.yaml", none, folder) == {"kind": "Pod"}
     (folder / "link.yaml").symlink_to("a.yaml")
-    assert await read(folder / "link.yaml") == {"kind": "Pod"}
+    assert await read(folder / "link.yaml", none, folder) == {"kind": "Pod"}
+    assert await read(folder / "a.yaml", Path("/")) == {"kind": "Pod"}
 
 
-async def test_nothing_is_open_that_is_not_opened(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(source_file.FOLDERS)
-    with pytest.raises(TriggerFailed, match="is in no folder of HEADRACE_TRIGGER_FILES") as failed:
+async def test_nothing_is_open_that_is_not_opened(folder: Path) -> None:
+    with pytest.raises(TriggerFailed, match="is in no folder that is open") as failed:
         await read(folder / "a.yaml")
     assert failed.value.permanent
+
+
+async def test_what_is_closed_stays_so_within_an_open_folder(folder: Path) -> None:
+    (folder / "link.yaml").symlink_to("closed/own.yaml")
+    for name in ("closed/own.yaml", "link.yaml", "x/../closed/own.yaml"):
+        with pytest.raises(TriggerFailed, match="is in no folder that is open"):
+            await read(folder / name, Path("/"), closed=folder / "closed")
 
 
 @pytest.mark.parametrize(
@@ -48,21 +56,21 @@ async def test_no_way_leads_out_of_it(folder: Path, way: str) -> None:
     (folder / "x").mkdir()
     (folder / "out.yaml").symlink_to("../secret.yaml")
     (folder / "way").symlink_to("..")
-    with pytest.raises(TriggerFailed, match="is in no folder of HEADRACE_TRIGGER_FILES"):
-        await read(f"{folder}/{way}")
+    with pytest.raises(TriggerFailed, match="is in no folder that is open"):
+        await read(f"{folder}/{way}", folder)
 
 
 @pytest.mark.parametrize("path", ["/proc/self/environ", "/etc/passwd", "/dev/zero", "/not/there"])
 async def test_files_of_the_machine_are_closed(folder: Path, path: str) -> None:
-    with pytest.raises(TriggerFailed, match="is in no folder of HEADRACE_TRIGGER_FILES"):
-        await read(path)
+    with pytest.raises(TriggerFailed, match="is in no folder that is open"):
+        await read(path, folder)
 
 
 async def test_a_pipe_and_a_folder_are_no_files(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     for path in (folder / "pipe", folder):
         with pytest.raises(TriggerFailed, match=r"source\.file\.path: .* is no regular file"):
-            await read(path)
+            await read(path, folder)
 
 
 async def test_a_long_file_and_a_missing_one_are_named(folder: Path) -> None:
@@ -74,4 +82,4 @@ async def test_a_long_file_and_a_missing_one_are_named(folder: Path) -> None:
         "loop.yaml": "loop|[Tt]oo many",
     }.items():
         with pytest.raises(TriggerFailed, match=rf"source\.file\.path: .*({words})"):
-            await read(folder / name)
+            await read(folder / name, folder)
