@@ -176,7 +176,7 @@ async def metrics_agree(local: LocalCluster) -> None:
     """Of the process that is left: received = settled + pending, and all pending is held."""
     async with local.api() as cluster:
         headers = {**await cluster.headers(), "Accept": "text/plain"}
-        async with cluster.session().get("/metrics", headers=headers) as answer:
+        async with cluster.session().get(cluster.url("/metrics"), headers=headers) as answer:
             assert answer.status == 200
             text = await answer.text()
     found = dict.fromkeys(("received", "settled", "pending", "held"), 0.0)

@@ -48,6 +48,9 @@ class OneBus:
     def current(self, namespace: str, name: str) -> object | None:
         return self.bus
 
+    def keeps(self, namespace: str, name: str) -> float:
+        return 0.0
+
     def exists(self, namespace: str, name: str) -> bool:
         return True
 

@@ -161,14 +161,14 @@ async def test_a_password_goes_along_and_is_in_no_message(tmp_path: Path) -> Non
 async def test_any_address_of_a_name_will_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def both(host: str, port: int, **more: Any) -> list[Any]:
+    def both(host: str, port: int, *more: Any) -> list[Any]:
         assert host == "git.example"
         found = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
         return [(family, socket.SOCK_STREAM, 6, "", (at, port)) for family, at in found]
 
     async with hosting(tmp_path) as host:
         host.commit("master", a="{kind: found}")
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+        monkeypatch.setattr(socket, "getaddrinfo", both)
         url = host.url.replace("127.0.0.1", "git.example")
         assert await read({"url": url}) == {"kind": "found"}
 
