@@ -69,10 +69,7 @@ class Application(Service):
 
     async def run(self) -> None:
         """Start all parts in order, then wait for the first that ends."""
-        options, clock = self._options, SystemClock()
-        database = os.environ.get(limit_database.VARIABLE) or limit_database.file_in(
-            options.data_dir
-        )
+        options = self._options
         logs.configure(options.data_dir / "headrace.log", options.log_level)
         port = DEFAULT_PORT if options.port is None else options.port
         api = ApiServer(ApiSettings(options.data_dir, port))
@@ -89,39 +86,41 @@ class Application(Service):
                 group.create_task(begin(api))
                 group.create_task(begin(nats))
             await self._install_kinds(api)
-            kubelet = Kubelet(api.cluster, options.data_dir, runtime=options.runtime)
-            api.set_node(kubelet)
-            egress = EgressSettings(
-                own_ports=lambda: _ports(api.url, nats.url), allow=options.egress_allow
-            )
-            engine = EngineRuntime(
-                api.cluster,
-                clock,
-                Throttle(),
-                EngineSettings(
-                    artifact_folder=options.data_dir / "artifacts",
-                    egress=egress,
-                    local_plugins=True,
-                    limits=LimitDatabase(database),
-                ),
-            )
-            events = EventsRuntime(
-                api.cluster,
-                ManagedJetStream(_connection(nats)),
-                clock,
-                EventsSettings(
-                    egress=egress, files=_open_files(options.trigger_files, options.data_dir)
-                ),
-            )
-            cron = CronRuntime(api.cluster, clock)
-            for part in (kubelet, engine, cron, events):
+            parts = self._controllers(api, nats)
+            for part in parts:
                 await begin(part)
             api.set_metrics(_metrics)
             self.url = api.url
             api.set_ready()
             self.mark_started()
             _spare_the_collector()
-            await _first_to_end([api, nats, kubelet, engine, cron, events])
+            await _first_to_end([api, nats, *parts])
+
+    def _controllers(self, api: ApiServer, nats: NatsServer) -> list[Service]:
+        """What works on the objects, in the order of its start."""
+        options, clock, folder = self._options, SystemClock(), self._options.data_dir
+        kubelet = Kubelet(api.cluster, folder, runtime=options.runtime)
+        api.set_node(kubelet)
+        egress = EgressSettings(lambda: _ports(api.url, nats.url), options.egress_allow)
+        database = os.environ.get(limit_database.VARIABLE) or limit_database.file_in(folder)
+        engine = EngineRuntime(
+            api.cluster,
+            clock,
+            Throttle(),
+            EngineSettings(
+                artifact_folder=folder / "artifacts",
+                egress=egress,
+                local_plugins=True,
+                limits=LimitDatabase(database),
+            ),
+        )
+        events = EventsRuntime(
+            api.cluster,
+            ManagedJetStream(_connection(nats)),
+            clock,
+            EventsSettings(egress=egress, files=_open_files(options.trigger_files, folder)),
+        )
+        return [kubelet, engine, CronRuntime(api.cluster, clock), events]
 
     async def _install_kinds(self, api: ApiServer) -> None:
         """Make the cluster know our kinds, in the form of this version."""
