@@ -21,7 +21,7 @@ from tests.engine.scripted import Script, ScriptedKubelet, succeed
 
 Check = Callable[[Object], Any]
 ENDED = {"Succeeded", "Failed", "Error"}
-WAIT = 15.0
+WAIT = 40.0
 
 
 class Rig:

@@ -76,7 +76,8 @@ class Kafka:
         return [self._java, *quick, "-cp", f"{self._jars}/*", main, *arguments]
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Never with a dash in front: the tool would take it for an option.
+        cluster = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         users = [f"SCRAM-SHA-{bits}=[name={USER},password={PASSWORD}]" for bits in (256, 512)]
         given = [part for user in users for part in ("--add-scram", user)]
         config = str(self._folder / "server.properties")
