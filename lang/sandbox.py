@@ -10,6 +10,7 @@ Callers: `jq`, `lua`; from an event loop they are called in a thread.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import importlib.util
@@ -161,6 +162,7 @@ def _wait(descriptor: int, deadline: float, *, write: bool) -> None:
 
 
 shared = Sandbox()
+atexit.register(shared.close)
 
 
 def run(language: str, action: str, program: str, data: Any, limits: Limits | None = None) -> Any:

@@ -83,10 +83,12 @@ class StreamLimits:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Waiting times in seconds: a publish until it is given up, an ack until redelivery."""
+    """Waiting times in seconds: a publish until it is given up, an ack until redelivery, the
+    first connection."""
 
     publish: float = 10.0
     ack_wait: float = 12.0
+    connect: float = 20.0
     housekeeping: float = 30.0
 
 
@@ -216,7 +218,7 @@ class JetStreamBus(Service):
     async def _connect(self) -> None:
         credentials = self._connection.credentials
         try:
-            async with asyncio.timeout(20.0):
+            async with asyncio.timeout(self._timing.connect):
                 await self._client.connect(
                     self._connection.url,
                     user=credentials.user,
@@ -254,7 +256,7 @@ class JetStreamBus(Service):
 
     async def _start_link(self) -> None:
         try:
-            await self._link.start(timeout=20.0)
+            await self._link.start(timeout=self._timing.connect)
         except TimeoutError:
             shown = _shown(self._connection.url)
             raise BusUnavailable(f"no NATS server at {shown}") from None

@@ -14,6 +14,7 @@ import trustme
 
 from events import buses
 from events.bus.contract import Message
+from events.bus.jetstream import Timing
 from events.bus_config import BadBus, plan
 from events.buses import Buses, ManagedJetStream
 from events.secrets import MissingValue, Secrets
@@ -92,13 +93,12 @@ async def test_a_login_is_read_from_the_access_secret(
 class Served:
     """One EventBus of a user's own server, in a cluster that holds only its Secret."""
 
-    def __init__(self, broker: Broker, authority: trustme.CA) -> None:
+    def __init__(self, broker: Broker, authority: trustme.CA, connect: float = 20.0) -> None:
         self.cluster = SecretsOnly({"tls": {"ca": authority.cert_pem.bytes().decode()}})
         self.conditions: dict[str, tuple[str, str]] = {}
         self.secrets = Secrets(cast("Cluster", self), SystemClock())
-        self.buses = Buses(
-            cast("Cluster", self), ManagedJetStream(None), self.secrets, SystemClock()
-        )
+        connector = ManagedJetStream(None, Timing(connect=connect))
+        self.buses = Buses(cast("Cluster", self), connector, self.secrets, SystemClock())
         reference = [{"name": "tls", "key": key} for key in ("ca", "cert", "key")]
         names = ("caCertSecret", "clientCertSecret", "clientKeySecret")
         spec = {
@@ -175,7 +175,7 @@ async def test_a_bus_with_certificates_follows_them(
 async def test_a_certificate_of_somebody_else_is_said_in_the_condition(tmp_path: Path) -> None:
     authority = trustme.CA()
     async with demanding(tmp_path, authority) as broker:
-        served = Served(broker, authority)
+        served = Served(broker, authority, connect=1.0)
         served.certify(trustme.CA())
         await served.buses.start()
         await served.buses.changed(served.obj)
