@@ -48,13 +48,12 @@ class Again:
     async def fire(self, firing: Firing) -> Outcome:
         """How it ended: fired, or dead with the reason."""
         await self._firings.run(firing)
-        async for _, value in self._table.scan("out.>"):
-            outcome = records.decode_outcome(value)
-            if outcome.firing == firing.key:
-                if outcome.state is State.DEAD:
-                    self._firings = self._fresh()  # the others do not wait until it is redriven
-                return outcome
-        raise RuntimeError(f"firing {firing.key} has no outcome")
+        written = [entry async for entry in self._table.scan(">")]
+        await self._table.commit({key: None for key, _ in written})  # the next finds it empty
+        outcomes = [records.decode_outcome(v) for key, v in written if key.startswith("out.")]
+        if outcomes[0].state is State.DEAD:
+            self._firings = self._fresh()  # the others do not wait until it is redriven
+        return outcomes[0]
 
     def _fresh(self) -> Firings:
         books = Counting(f"{self._sensor.namespace}/replay", lambda: 0)
