@@ -19,6 +19,7 @@ from events.aws import sigv4
 from events.aws.sigv4 import Keys, Request, Scope
 from events.refusal import Refused
 from events.secrets import Secrets
+from kube import answer_body
 from kube.clock import Clock
 
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z", re.ASCII)
@@ -124,12 +125,11 @@ async def _post(
     async with session.post(
         request.url, data=request.body, headers=headers, allow_redirects=False
     ) as answer:
-        raw = bytearray()
-        async for chunk in answer.content.iter_chunked(1 << 16):
-            raw += chunk
-            if len(raw) > _CAP:
-                raise Refused(service, answer.status, "with more than 16 MiB")
+        try:
+            raw = await answer_body.whole(answer, _CAP)
+        except answer_body.TooLong:
+            raise Refused(service, answer.status, "with more than 16 MiB") from None
         if answer.status != 200:
             code = _CODE.search(raw[:4096].decode("utf-8", "replace"))
             raise Refused(service, answer.status, (code[1] or code[2]) if code else "")
-        return bytes(raw)
+        return raw

@@ -81,15 +81,17 @@ class NatsLink(Service):
 
     async def run(self) -> None:
         """Connect, and again whenever the connection is lost, until stopped."""
-        failures = 0
+        failures, away = 0, False
         servers = itertools.count()
         while True:
             try:
                 await self._connect(next(servers))
             except (OSError, TimeoutError, ssl.SSLError) as error:
-                self.log.warning("bus_connection", error=type(error).__name__)
+                if not away:  # one line for an outage, however long
+                    self.log.warning("bus_connection", error=type(error).__name__)
+                away = True
             else:
-                failures = 0
+                failures, away = 0, False
                 self.mark_started()
                 try:
                     await self._stay()

@@ -9,6 +9,7 @@ first and survives by itself: what the bus gives at a time is shared by all trig
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,7 @@ class Firings:
         self._ttl = ttl
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._active: dict[str, _Course] = {}
+        self._unwritten: dict[str, _Course] = {}  # of those, in the order they began
 
     def runs(self, key: str) -> bool:
         """Whether the firing of that key is on its way."""
@@ -103,20 +105,23 @@ class Firings:
             return
         now = self._services.clock.now()
         course = self._active[firing.key] = _Course(firing, settled, now, persisted, redriven)
+        if not persisted:
+            self._unwritten[firing.key] = course
         try:
             await self._run(course)
         finally:
             self._active.pop(firing.key, None)
+            self._unwritten.pop(firing.key, None)
 
     async def write_down_slow(self) -> None:
         """Write down what is on its way for long; to be called now and then."""
         before = self._services.clock.now() - _SLOW
-        slow = [c for c in self._active.values() if not c.written and c.began < before]
+        slow = list(itertools.takewhile(lambda c: c.began < before, self._unwritten.values()))
         if not slow:
             return
         changes: dict[str, bytes | None] = {}
         for course in slow:
-            course.written = True  # before the commit: whoever ends it now, commits after it
+            self._write(course)  # before the commit: whoever ends it now, commits after it
             changes |= self._pending(course.firing, "is being tried")
         await self._table.commit(changes)
         for course in slow:
@@ -221,8 +226,12 @@ class Firings:
                 await clock.sleep_until(clock.now() + wait)
         await self._bury(firing, reason)
 
-    async def _keep(self, course: _Course) -> None:
+    def _write(self, course: _Course) -> None:
         course.written = True
+        self._unwritten.pop(course.firing.key, None)
+
+    async def _keep(self, course: _Course) -> None:
+        self._write(course)
         await self._table.commit(self._pending(course.firing, course.firing.reason))
         course.settle()
 

@@ -21,6 +21,7 @@ from yarl import URL
 from events.refusal import Refused
 from events.sources.contract import SourceError
 from events.sources.queue_link import ConnectionLost
+from kube import answer_body
 
 _CAP = 32 << 20  # bytes of an answer
 _OUTSTANDING = 256  # most deletions that wait, where reading waits for them
@@ -57,12 +58,9 @@ async def send(
         async with session.request(
             method, URL(url, encoded=True), headers=headers, data=data, allow_redirects=False
         ) as answer:
-            raw = bytearray()
-            async for chunk in answer.content.iter_chunked(1 << 16):
-                raw += chunk
-                if len(raw) > _CAP:
-                    raise ConnectionLost("the answer is longer than 32 MiB")
-            return Reply(answer.status, answer.headers, bytes(raw))
+            return Reply(answer.status, answer.headers, await answer_body.whole(answer, _CAP))
+    except answer_body.TooLong:
+        raise ConnectionLost("the answer is longer than 32 MiB") from None
     except (aiohttp.ClientError, TimeoutError) as error:
         raise ConnectionLost(str(error) or type(error).__name__) from None
 
