@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lang import gjson_modifiers, gojson
@@ -75,26 +77,27 @@ def _hash(path: str) -> Part:
     return Part(path[:end], False, path[end : end + 1], path[end + 1 :])
 
 
-def closing(path: str, start: int) -> int:
-    """Where the bracket at `start` is closed, -1 if it is not."""
+def unquoted(text: str, start: int = 0) -> Iterator[tuple[int, str, int]]:
+    """The characters from `start` on that are in no quote and not escaped: place, character, and
+    how many brackets are open behind it."""
     depth = 0
-    quoted = False
-    i = start
-    while i < len(path):
-        character = path[i]
-        if character == "\\":
-            i += 1
+    quoted = escaped = False
+    for i in range(start, len(text)):
+        character = text[i]
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
         elif character == '"':
             quoted = not quoted
         elif not quoted:
-            if character in "([{":
-                depth += 1
-            elif character in ")]}":
-                depth -= 1
-                if depth == 0:
-                    return i
-        i += 1
-    return -1
+            depth += (character in "([{") - (character in ")]}")
+            yield i, character, depth
+
+
+def closing(path: str, start: int) -> int:
+    """Where the bracket at `start` is closed, -1 if it is not."""
+    return next((i for i, c, depth in unquoted(path, start) if c in ")]}" and depth == 0), -1)
 
 
 def split_pipe(path: str) -> tuple[str, str]:
@@ -119,25 +122,9 @@ def split_pipe(path: str) -> tuple[str, str]:
 
 def split_top(text: str) -> list[str]:
     """The parts between commas that are in no bracket and no quote."""
-    parts, depth, start, quoted = [], 0, 0, False
-    i = 0
-    while i < len(text):
-        character = text[i]
-        if character == "\\":
-            i += 1
-        elif character == '"':
-            quoted = not quoted
-        elif not quoted:
-            if character in "([{":
-                depth += 1
-            elif character in ")]}":
-                depth -= 1
-            elif character == "," and depth == 0:
-                parts.append(text[start:i])
-                start = i + 1
-        i += 1
-    parts.append(text[start:])
-    return parts
+    commas = [i for i, character, depth in unquoted(text) if character == "," and depth == 0]
+    edges = [-1, *commas, len(text)]
+    return [text[a + 1 : b] for a, b in itertools.pairwise(edges)]
 
 
 def entry(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from lang import gojson, strconv
+from lang import gjson_path, gojson, strconv
 from lang.errors import LangError
 
 Test = Callable[[Any], bool]
@@ -34,26 +34,11 @@ def compile_query(query: str, compile_path: Compile) -> Test:
 
 
 def _parts(query: str) -> tuple[str, str, str]:
-    depth = 0
-    quoted = False
-    i = 0
-    while i < len(query):
-        character = query[i]
-        if character == "\\":
-            i += 1
-        elif character == '"':
-            quoted = not quoted
-        elif not quoted:
-            if character in "([{":
-                depth += 1
-            elif character in ")]}":
-                depth -= 1
-            elif depth == 0:
-                for operator in OPERATORS:
-                    if query.startswith(operator, i):
-                        operand = query[i + len(operator) :].strip()
-                        return query[:i].strip(), operator, operand
-        i += 1
+    for i, _, depth in gjson_path.unquoted(query):
+        if depth == 0:
+            for operator in OPERATORS:
+                if query.startswith(operator, i):
+                    return query[:i].strip(), operator, query[i + len(operator) :].strip()
     return query, "", ""
 
 
